@@ -1,0 +1,131 @@
+/**
+ * What the core needs from the outside: interfaces and their guarantees.
+ * Each port has one conformance suite (`cluster/conformance/`) that every implementation runs.
+ */
+import type { App, AppKey } from "#core/app";
+
+/** An answer that one process gives at once and a cluster gives later. The core is written for both. */
+export type Answer<T> = T | Promise<T>;
+
+/** One client's connection, whatever carries it. After `close`, every method is a no-op. */
+export interface Socket {
+  /** Frames leave in the order of the calls, also against frames published to a topic. */
+  send(frame: string): unknown;
+  subscribe(topic: string): unknown;
+  unsubscribe(topic: string): unknown;
+  /** Asks the other end for a sign of life (a WebSocket ping frame). */
+  ping(): unknown;
+  /** Says goodbye with a close frame. */
+  close(code: number, reason: string): unknown;
+  /** Ends the connection without waiting for the other end. */
+  terminate(): unknown;
+}
+
+/** The name of a channel's topic. Neither app ids nor channel names can contain a slash. */
+export function topicOf(appId: string, channel: string): string {
+  return `${appId}/${channel}`;
+}
+
+/** Fan-out inside this process: one call reaches every subscriber of a topic, whatever carries it. */
+export interface Topics {
+  /** Returns how many subscribers the frame was due to. */
+  publish(topic: string, frame: string, except?: Socket): number;
+}
+
+/** Moves a channel's frames to every node that has a subscriber of it. */
+export interface Bus {
+  /**
+   * Frames of one caller on one channel arrive in the order of the calls.
+   * @param exceptSocketId the one connection, on any node, that is left out
+   */
+  publish(appId: string, channel: string, frame: string, exceptSocketId?: string): Answer<void>;
+}
+
+/** Who a connection is on a presence channel. `infoJson` is the user_info as JSON text. */
+export interface Member {
+  readonly userId: string;
+  readonly infoJson: string;
+}
+
+export interface Join {
+  readonly appId: string;
+  readonly channel: string;
+  readonly socketId: string;
+  readonly member?: Member;
+  /** Distinct users that the channel may hold; looked at in the same step as the join. */
+  readonly maxMembers: number;
+}
+
+export type Joined =
+  | { readonly joined: true; readonly subscriptions: number; readonly members?: readonly Member[]; readonly memberIsNew: boolean }
+  | { readonly joined: false; readonly refusal: "members"; readonly limit: number; readonly actual: number };
+
+export interface Leave {
+  readonly appId: string;
+  readonly channel: string;
+  readonly socketId: string;
+  readonly userId?: string;
+}
+
+export interface Left {
+  readonly subscriptions: number;
+  /** It was the user's last connection on the channel. */
+  readonly memberIsGone: boolean;
+}
+
+export interface ChannelCounts {
+  readonly subscriptions: number;
+  /** Distinct users; 0 for a channel without members. */
+  readonly users: number;
+}
+
+/**
+ * Who is subscribed to what: the one place that counts. A join and a leave each are one atomic step.
+ * A second join of the same socket and channel, or a leave without a join, is the caller's mistake: the session
+ * knows its own subscriptions and never makes it.
+ */
+export interface Occupancy {
+  join(join: Join): Answer<Joined>;
+  leave(leave: Leave): Answer<Left>;
+  /** Zeroes for a channel that nobody is subscribed to. */
+  counts(appId: string, channel: string): Answer<ChannelCounts>;
+  /** Occupied channels whose name starts with `prefix`. */
+  channels(appId: string, prefix: string): Answer<ReadonlyMap<string, ChannelCounts>>;
+  members(appId: string, channel: string): Answer<readonly Member[]>;
+}
+
+export interface LastEvent {
+  readonly name: string;
+  readonly data: string;
+  /** Whole seconds until it is forgotten, at least 1. */
+  readonly ttlSeconds: number;
+}
+
+/** The last event of each cache channel, kept also while nobody is subscribed. */
+export interface LastEvents {
+  remember(appId: string, channel: string, event: { name: string; data: string }, ttlSeconds: number): Answer<void>;
+  recall(appId: string, channel: string): Answer<LastEvent | undefined>;
+}
+
+/** The apps as they are now. Reads are from memory; a change in the store shows within about a second. */
+export interface AppStore {
+  byId(id: string): App | undefined;
+  /** The app that holds this key, and the pair; also for a revoked pair. */
+  byKey(key: string): { readonly app: App; readonly pair: AppKey } | undefined;
+  all(): readonly App[];
+  /** Called after a change with the app's next version, or undefined where it was deleted. Returns the way out. */
+  onChange(listener: (appId: string, app: App | undefined) => void): () => void;
+}
+
+export interface Clock {
+  /** Milliseconds that only grow; for durations. */
+  monotonicMs(): number;
+  /** Unix milliseconds; for what is shown or sent. */
+  wallMs(): number;
+}
+
+/** Randomness, so that tests can choose it. */
+export interface Chance {
+  /** A whole number from 0 up to, not including, `below`; not guessable. */
+  integer(below: number): number;
+}

@@ -1,0 +1,199 @@
+import { parseChannelName, type ChannelKind } from "@earshot/protocol/channel";
+import type { ClientMessage } from "@earshot/protocol/client-message";
+import { protocolError, ProtocolError } from "@earshot/protocol/errors";
+import { parseChannelData } from "@earshot/protocol/presence";
+import * as frames from "@earshot/protocol/server-message";
+import { channelStringToSign, type Digest, verifySignature } from "@earshot/protocol/signature";
+import { after, afterAll } from "#core/answer";
+import { type App, activeKey } from "#core/app";
+import { type Answer, type Bus, type Joined, type LastEvents, type Member, type Occupancy, topicOf } from "#core/ports";
+import type { Session } from "#core/session";
+import type { SubscriptionCounts } from "#core/subscription-counts";
+
+type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
+
+/** A subscribe that may go ahead: name, signature and member are in order. */
+interface Admission {
+  readonly channel: string;
+  readonly kind: ChannelKind;
+  readonly member?: Member;
+}
+
+/** The only way into and out of a channel. */
+export class Subscriptions {
+  readonly #occupancy: Occupancy;
+  readonly #bus: Bus;
+  readonly #lastEvents: LastEvents;
+  readonly #counts: SubscriptionCounts;
+  readonly #digest: Digest;
+  #isQuiet = false;
+
+  constructor(parts: {
+    occupancy: Occupancy;
+    bus: Bus;
+    lastEvents: LastEvents;
+    counts: SubscriptionCounts;
+    digest: Digest;
+  }) {
+    this.#occupancy = parts.occupancy;
+    this.#bus = parts.bus;
+    this.#lastEvents = parts.lastEvents;
+    this.#counts = parts.counts;
+    this.#digest = parts.digest;
+  }
+
+  /** Those who stay are told nothing of those who leave: a planned shutdown is not a departure. */
+  beQuiet(): void {
+    this.#isQuiet = true;
+  }
+
+  /** Success frame, then the remembered event or `cache_miss`, then the channel's events; or three frames of refusal. */
+  subscribe(session: Session, app: App, message: Subscribe): Answer<void> {
+    const admission = this.#admit(session, app, message);
+    if (admission instanceof ProtocolError) {
+      // The first subscription lives on: only the command was wrong, so no client is told that the channel failed.
+      if (admission.reason === "subscriptionExists") return session.refuse(admission);
+      return refuse(session, message.channel, admission);
+    }
+    const { channel, member } = admission;
+    session.subscriptions.set(channel, subscription(channel, "joining", member));
+    const join = { appId: app.id, channel, socketId: session.socketId, maxMembers: app.limits.maxPresenceMembers };
+    const failed = (problem: unknown) => {
+      session.subscriptions.delete(channel);
+      session.parts.failed(session, problem);
+      refuse(session, channel, protocolError("unavailable"));
+    };
+    let answer: Answer<Joined>;
+    try {
+      answer = this.#occupancy.join(member === undefined ? join : { ...join, member });
+    } catch (problem) {
+      return failed(problem);
+    }
+    const goOn = (joined: Joined) => this.#joined(session, app, admission, joined);
+    return answer instanceof Promise ? answer.then(goOn, failed) : goOn(answer);
+  }
+
+  unsubscribe(session: Session, channel: unknown): Answer<void> {
+    const name = typeof channel === "string" ? channel : "";
+    if (session.subscriptions.get(name)?.state === "joined") return this.#leave(session, name);
+    session.refuse(protocolError("subscriptionMissing", { channel: typeof channel === "string" ? name : "(none)" }));
+  }
+
+  /** The connection is gone: the same leave for each channel that it was in. */
+  leaveAll(session: Session): Answer<void> {
+    const joined = [...session.subscriptions.values()].filter(({ state }) => state === "joined");
+    // A join that is still under way sees the end of the session itself.
+    return after(afterAll(joined.map(({ channel }) => this.#leave(session, channel))), () => undefined);
+  }
+
+  #admit(session: Session, app: App, message: Subscribe): Admission | ProtocolError {
+    const kind = parseChannelName(message.channel, app.limits.maxChannelNameChars);
+    if (kind instanceof ProtocolError) return kind;
+    const channel = String(message.channel);
+    if (session.subscriptions.has(channel)) return protocolError("subscriptionExists", { channel });
+    const limit = app.limits.maxSubscriptionsPerConnection;
+    const actual = session.subscriptions.size + 1;
+    if (actual > limit) return protocolError("subscriptionLimit", {}, { limit, actual });
+    if (kind.kind === "user") return protocolError("userChannelRefused", { channel });
+    if (!kind.signed) return { channel, kind };
+    const failure = this.#checkAuth(session, app, channel, message);
+    if (failure !== undefined) return failure;
+    if (!kind.members) return { channel, kind };
+    if (typeof message.channelData !== "string") return protocolError("channelDataMissing", { channel });
+    const member = parseChannelData(channel, message.channelData, app.limits);
+    return member instanceof ProtocolError ? member : { channel, kind, member };
+  }
+
+  /** `channel_data` belongs to the signed text wherever it is sent, also on a private channel. */
+  #checkAuth(session: Session, app: App, channel: string, message: Subscribe): ProtocolError | undefined {
+    const { channelData } = message;
+    if (channelData !== undefined && channelData !== null && typeof channelData !== "string") {
+      return protocolError("channelDataInvalid", { channel, problem: "it is not a string" });
+    }
+    const auth = typeof message.auth === "string" ? message.auth : "";
+    const signed = channelStringToSign(session.socketId, channel, channelData ?? undefined);
+    const colon = auth.indexOf(":");
+    if (auth === "") return protocolError("signatureInvalid", { signed, got: "none" });
+    const key = colon < 0 ? auth : auth.slice(0, colon);
+    const pair = activeKey(app, key);
+    if (pair === undefined) return protocolError("authKeyInvalid", { key });
+    const signature = colon < 0 ? "" : auth.slice(colon + 1);
+    if (verifySignature(this.#digest, pair.secret, signed, signature)) return undefined;
+    return protocolError("signatureInvalid", { signed, got: signature });
+  }
+
+  #joined(session: Session, app: App, admission: Admission, joined: Joined): Answer<void> {
+    const { channel, kind, member } = admission;
+    if (!joined.joined) {
+      session.subscriptions.delete(channel);
+      const { limit, actual } = joined;
+      return refuse(session, channel, protocolError("presenceFull", { channel }, { limit, actual }));
+    }
+    session.subscriptions.set(channel, subscription(channel, "joined", member));
+    session.tally.subscriptions++;
+    if (!session.isOpen) return this.#leave(session, channel);
+    session.send(
+      joined.members === undefined
+        ? frames.subscriptionSucceeded(channel)
+        : frames.presenceSucceeded(channel, joined.members),
+    );
+    return after(this.#sendRemembered(session, channel, kind), () => {
+      if (!session.isOpen || !session.subscriptions.has(channel)) return;
+      session.socket.subscribe(topicOf(app.id, channel));
+      return this.#tellArrival(session, channel, kind, joined, member);
+    });
+  }
+
+  #sendRemembered(session: Session, channel: string, kind: ChannelKind): Answer<void> {
+    if (!kind.cache) return;
+    return after(this.#lastEvents.recall(session.appId, channel), (last) =>
+      session.send(last === undefined ? frames.cacheMiss(channel) : frames.event(last.name, channel, last.data)),
+    );
+  }
+
+  #tellArrival(
+    session: Session,
+    channel: string,
+    kind: ChannelKind,
+    joined: Extract<Joined, { joined: true }>,
+    member: Member | undefined,
+  ): Answer<void> {
+    if (!kind.members) {
+      this.#counts.changed(session.appId, channel, kind, joined.subscriptions);
+      return;
+    }
+    if (member === undefined || !joined.memberIsNew) return;
+    return this.#bus.publish(session.appId, channel, frames.memberAdded(channel, member), session.socketId);
+  }
+
+  #leave(session: Session, channel: string): Answer<void> {
+    const left = session.subscriptions.get(channel);
+    session.subscriptions.delete(channel);
+    session.tally.subscriptions--;
+    session.socket.unsubscribe(topicOf(session.appId, channel));
+    const userId = left?.userId;
+    const leave = { appId: session.appId, channel, socketId: session.socketId };
+    return after(this.#occupancy.leave(userId === undefined ? leave : { ...leave, userId }), (result) => {
+      if (this.#isQuiet) return;
+      if (userId === undefined) {
+        this.#counts.changed(session.appId, channel, undefined, result.subscriptions);
+        return;
+      }
+      if (!result.memberIsGone) return;
+      return this.#bus.publish(session.appId, channel, frames.memberRemoved(channel, userId));
+    });
+  }
+}
+
+function subscription(channel: string, state: "joining" | "joined", member: Member | undefined) {
+  return member === undefined ? { channel, state } : { channel, state, userId: member.userId };
+}
+
+/** In this order: what every client understands, what dotnet waits for, what Echo and pusher-js channels bind to. */
+function refuse(session: Session, channel: unknown, failure: ProtocolError): void {
+  session.refuse(failure);
+  if (typeof channel !== "string" || channel.length > MAX_ECHOED_CHANNEL_CHARS) return;
+  for (const frame of frames.subscriptionErrors(channel, failure)) session.send(frame);
+}
+
+const MAX_ECHOED_CHANNEL_CHARS = 1_000; // ours: names that are far too long are refused without being repeated

@@ -1,0 +1,211 @@
+/** The composition root: the only file that knows every room. */
+import { Connections } from "#core/connections";
+import type { AppStore, Chance, Clock } from "#core/ports";
+import { Publisher } from "#core/publish";
+import { Queries } from "#core/queries";
+import type { Session, SessionParts } from "#core/session";
+import { Subscriptions } from "#core/subscribe";
+import { SubscriptionCounts } from "#core/subscription-counts";
+import { Tallies } from "#core/tally";
+import { Taps } from "#core/taps";
+import { LocalBus } from "#cluster/local/bus";
+import { LocalLastEvents } from "#cluster/local/last-events";
+import { LocalOccupancy } from "#cluster/local/occupancy";
+import type { Settings } from "#config/fields";
+import type { Log } from "#observe/log";
+import { Api } from "#transport/api/api";
+import { Authenticator } from "#transport/api/authenticate";
+import { readCertificate, watchCertificate } from "#transport/certificate";
+import { ClientAddress } from "#transport/client-address";
+import { nativeDigest } from "#transport/digest";
+import { type Certificate, Listener } from "#transport/listener";
+import { Metrics } from "#transport/metrics";
+import { MetricsListener } from "#transport/metrics-listener";
+import { type Pages, route } from "#transport/router";
+import { NativeTopics } from "#transport/topics";
+import { websocketHandler } from "#transport/websocket";
+
+const TICK_MS = 1_000;
+const SWEEP_MS = 60_000;
+const CLOSE_LOOK_MS = 20;
+
+export interface ServerParts {
+  readonly settings: Settings;
+  readonly apps: AppStore;
+  readonly log: Log;
+  /** Why the process should get no traffic although it runs, or undefined where all is well. */
+  readonly unreadyReason?: () => string | undefined;
+  readonly pages?: Pages;
+}
+
+export interface RunningServer {
+  /** Where it listens, without a slash at the end. */
+  readonly url: string;
+  /** Lets nobody in, sends everybody to the next process with 4200, waits for them to go, at most as long as set. */
+  stop(): Promise<void>;
+}
+
+/** @throws where the port, the address or the certificate cannot be used */
+export function startServer({ settings, apps, log, unreadyReason, pages }: ServerParts): RunningServer {
+  const clock = systemClock();
+  const tallies = new Tallies();
+  const digest = nativeDigest();
+  const taps = new Taps(clock);
+  const times = {
+    activityTimeoutSeconds: settings["socket.activityTimeoutSeconds"],
+    pongTimeoutSeconds: settings["socket.pongTimeoutSeconds"],
+  };
+  const failed = (problem: unknown) => log.error({ problem: describe(problem) }, "an internal step failed");
+
+  const topics = new NativeTopics();
+  const occupancy = new LocalOccupancy();
+  const lastEvents = new LocalLastEvents({ clock, maxEvents: settings["cache.maxEvents"] });
+  const connections = new Connections({ apps, tallies, clock, chance: systemChance(), times });
+  const bus = new LocalBus({
+    topics,
+    findSocket: (appId, socketId) => connections.find(appId, socketId)?.socket,
+    delivered: (appId, frames) => {
+      tallies.of(appId).deliveries += frames;
+    },
+  });
+  const counts = new SubscriptionCounts({ apps, bus, clock, failed });
+  const subscriptions = new Subscriptions({ occupancy, bus, lastEvents, counts, digest });
+  const publisher = new Publisher({ bus, lastEvents, occupancy, tallies, taps, clock });
+  const queries = new Queries({ occupancy, lastEvents });
+
+  const sessionParts: SessionParts = {
+    clock,
+    maxQueuedMessages: settings["socket.maxQueuedMessages"],
+    app: (appId) => apps.byId(appId),
+    subscribe: (session, app, message) => subscriptions.subscribe(session, app, message),
+    unsubscribe: (session, channel) => subscriptions.unsubscribe(session, channel),
+    clientEvent: (session, app, message) => publisher.clientEvent(session, app, message),
+    ended: (session) => {
+      connections.remove(session);
+      const answer = subscriptions.leaveAll(session);
+      if (answer instanceof Promise) answer.catch(failed);
+    },
+    failed: (session: Session, problem) =>
+      log.error({ app: session.appId, socketId: session.socketId, problem: describe(problem) }, "a message failed"),
+  };
+
+  const metrics = new Metrics(tallies);
+  const api = new Api({
+    publisher,
+    queries,
+    taps,
+    authenticator: new Authenticator({ apps, digest, clock }),
+    tallies,
+    maxBodyBytes: settings["http.maxBodyBytes"],
+    log,
+  });
+  const routerParts = {
+    api,
+    metrics,
+    metricsToken: settings["metrics.token"],
+    readiness: () => {
+      const why = connections.isShuttingDown ? "it is shutting down" : unreadyReason?.();
+      return why === undefined ? ({ isReady: true } as const) : ({ isReady: false, why } as const);
+    },
+    clientAddress: new ClientAddress(settings["http.trustedProxies"]),
+    prefixes: settings["http.prefixes"],
+    pages,
+  };
+
+  const certificate = certificateOf(settings);
+  const listener = new Listener(
+    {
+      host: settings["http.host"],
+      port: settings["http.port"],
+      maxRequestBytes: settings["http.maxBodyBytes"] * REFUSED_POLITELY_TIMES,
+      websocket: websocketHandler({
+        connections,
+        sessionParts,
+        maxBackpressureBytes: settings["socket.maxBackpressureBytes"],
+        log,
+      }),
+      topics,
+      fetch: (request, server, isTls) => route(routerParts, request, server, isTls),
+      failed,
+    },
+    certificate,
+  );
+  const metricsListener =
+    settings["metrics.port"] === 0
+      ? undefined
+      : new MetricsListener(metrics, settings["metrics.host"], settings["metrics.port"]);
+
+  const ticking = setInterval(() => {
+    connections.checkLiveness();
+    counts.tick();
+  }, TICK_MS);
+  const sweeping = setInterval(() => lastEvents.sweep(), SWEEP_MS);
+  const stopWatching = watchFor(listener, settings, certificate, log);
+
+  return {
+    url: `${certificate === undefined ? "http" : "https"}://${shownHost(settings["http.host"])}:${listener.port}`,
+    stop: async () => {
+      stopWatching();
+      clearInterval(sweeping);
+      listener.stopAccepting();
+      subscriptions.beQuiet();
+      connections.shutDown();
+      await untilEmpty(listener, settings["shutdown.graceSeconds"] * 1_000);
+      clearInterval(ticking);
+      await Promise.all([listener.stop(), metricsListener?.stop()]);
+    },
+  };
+}
+
+/** Bodies up to this many times the limit get our own error; what says it is larger is cut off by the runtime. */
+const REFUSED_POLITELY_TIMES = 8; // ours
+
+function certificateOf(settings: Settings): Certificate | undefined {
+  const [cert, key] = [settings["tls.cert"], settings["tls.key"]];
+  if (cert === "" && key === "") return undefined;
+  if (cert !== "" && key !== "") return readCertificate(cert, key);
+  throw new Error("TLS needs both a certificate and its key: give --tls-cert and --tls-key together.");
+}
+
+function watchFor(listener: Listener, settings: Settings, certificate: Certificate | undefined, log: Log): () => void {
+  if (certificate === undefined) return () => {};
+  return watchCertificate(
+    { cert: settings["tls.cert"], key: settings["tls.key"] },
+    certificate,
+    (renewed) => {
+      listener.renew(renewed);
+      log.info({ file: settings["tls.cert"] }, "the new certificate is in use");
+    },
+    (problem) => log.error({ problem: problem.message }, "the new certificate cannot be used; the old one stays in use"),
+  );
+}
+
+async function untilEmpty(listener: Listener, graceMs: number): Promise<void> {
+  const endMs = performance.now() + graceMs;
+  while (listener.openConnections > 0 && performance.now() < endMs) await Bun.sleep(CLOSE_LOOK_MS);
+}
+
+function shownHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function systemClock(): Clock {
+  return { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
+}
+
+/** Two random words give 53 bits, enough for any `below` up to 2^53 without a visible bias. */
+function systemChance(): Chance {
+  const words = new Uint32Array(2);
+  return {
+    integer: (below) => {
+      crypto.getRandomValues(words);
+      const [high = 0, low = 0] = words;
+      return ((high >>> 11) * 4_294_967_296 + low) % below;
+    },
+  };
+}
+
+function describe(problem: unknown): string {
+  return problem instanceof Error ? (problem.stack ?? problem.message) : String(problem);
+}
+

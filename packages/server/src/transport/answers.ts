@@ -1,0 +1,25 @@
+import type { ProtocolError } from "@earshot/protocol/errors";
+
+const JSON_HEADERS = { "Content-Type": "application/json" };
+const TEXT_HEADERS = { "Content-Type": "text/plain; charset=utf-8" };
+
+/** Every success of the API: status exactly 200 and a JSON object, because several libraries accept nothing else. */
+export function json(value: object): Response {
+  return new Response(JSON.stringify(value), { headers: JSON_HEADERS });
+}
+
+export function text(status: number, body: string): Response {
+  return new Response(body, { status, headers: TEXT_HEADERS });
+}
+
+/** Plain text as the service answers it; a second line holds what the text does not say. */
+export function refusal(failure: ProtocolError): Response {
+  const { limit, actual } = failure.measured;
+  const details = [
+    `reason: ${failure.reason}`,
+    ...(limit === undefined ? [] : [`limit: ${limit}`]),
+    ...(actual === undefined ? [] : [`actual: ${actual}`]),
+    `remedy: ${failure.remedy}`,
+  ];
+  return text(failure.status, `${failure.message}\n${details.join("; ")}\n`);
+}

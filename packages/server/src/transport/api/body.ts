@@ -1,0 +1,41 @@
+import { protocolError, ProtocolError } from "@earshot/protocol/errors";
+
+const NOTHING = new Uint8Array();
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** The raw bytes of a request, never more than the limit. A body that says it is larger is not read at all. */
+export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | ProtocolError> {
+  if (request.body === null) return NOTHING;
+  const announced = Number(request.headers.get("content-length") ?? 0);
+  if (announced > maxBytes) return protocolError("apiBodyTooLarge", {}, { limit: maxBytes, actual: announced });
+  let body: Uint8Array;
+  try {
+    body = await request.bytes();
+  } catch {
+    // The caller went away, or a body without a length grew past what the listener reads.
+    return protocolError("apiBodyInvalid", { problem: `it broke off, or was longer than ${maxBytes} bytes` });
+  }
+  if (body.length <= maxBytes) return body;
+  return protocolError("apiBodyTooLarge", {}, { limit: maxBytes, actual: body.length });
+}
+
+/** The body as text, or why it is none. */
+export function bodyText(body: Uint8Array): string | ProtocolError {
+  try {
+    return utf8.decode(body);
+  } catch {
+    return protocolError("apiBodyInvalid", { problem: "it is not UTF-8" });
+  }
+}
+
+/** The body as JSON; undefined where there is none. */
+export function bodyJson(body: Uint8Array): unknown {
+  if (body.length === 0) return undefined;
+  const text = bodyText(body);
+  if (text instanceof ProtocolError) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return protocolError("apiBodyInvalid", { problem: "it is not JSON" });
+  }
+}

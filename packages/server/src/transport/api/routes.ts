@@ -1,0 +1,49 @@
+import { batchEvents } from "./batch-events.ts";
+import { channel, channelStats, channelUsers } from "./channel.ts";
+import { channels } from "./channels.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { events } from "./events.ts";
+import { legacyEvents } from "./legacy-events.ts";
+import { tap } from "./tap.ts";
+
+/** One resource: its name in metrics, its path behind /apps/ID with `*` for a variable part, its method. */
+interface Route {
+  readonly name: string;
+  readonly method: "GET" | "POST";
+  readonly path: readonly string[];
+  readonly endpoint: Endpoint;
+}
+
+const ROUTES: readonly Route[] = [
+  { name: "events", method: "POST", path: ["events"], endpoint: events },
+  { name: "batch_events", method: "POST", path: ["batch_events"], endpoint: batchEvents },
+  { name: "channels", method: "GET", path: ["channels"], endpoint: channels },
+  { name: "channel", method: "GET", path: ["channels", "*"], endpoint: channel },
+  { name: "users", method: "GET", path: ["channels", "*", "users"], endpoint: channelUsers },
+  { name: "stats", method: "GET", path: ["channels", "*", "stats"], endpoint: channelStats },
+  { name: "legacy_events", method: "POST", path: ["channels", "*", "events"], endpoint: legacyEvents },
+  { name: "tap", method: "GET", path: ["tap"], endpoint: tap },
+];
+
+export type RouteMatch =
+  | { readonly found: "route"; readonly route: Route; readonly variables: readonly string[] }
+  | { readonly found: "path"; readonly allowed: string }
+  | { readonly found: "nothing" };
+
+/** @param segments the parts of the path behind /apps/ID, still encoded */
+export function matchRoute(method: string, segments: readonly string[]): RouteMatch {
+  let allowed: string | undefined;
+  for (const route of ROUTES) {
+    if (!fits(route.path, segments)) continue;
+    if (route.method === method) {
+      return { found: "route", route, variables: segments.filter((_, index) => route.path[index] === "*") };
+    }
+    allowed = route.method;
+  }
+  return allowed === undefined ? { found: "nothing" } : { found: "path", allowed };
+}
+
+function fits(path: readonly string[], segments: readonly string[]): boolean {
+  if (path.length !== segments.length) return false;
+  return path.every((part, index) => part === "*" || part === segments[index]);
+}
