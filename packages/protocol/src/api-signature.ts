@@ -1,7 +1,13 @@
-import { protocolError, type ProtocolError } from "./errors.ts";
+import { type ProtocolError, protocolError } from "./errors.ts";
 import { MAX_TIMESTAMP_SKEW_SECONDS } from "./limits.ts";
 import type { Query } from "./query.ts";
-import { apiStringToSign, type Digest, equalInConstantTime, type KeyPair, type Parameter } from "./signature.ts";
+import {
+  apiStringToSign,
+  type Digest,
+  equalInConstantTime,
+  type KeyPair,
+  type Parameter,
+} from "./signature.ts";
 
 /** A request as it came over the wire. */
 export interface SignedRequest {
@@ -9,7 +15,7 @@ export interface SignedRequest {
   /** As requested, without query. */
   readonly path: string;
   /** The path without a prefix that the server is mounted under, where that differs: php signs this one. */
-  readonly pathWithoutPrefix?: string;
+  readonly pathWithoutPrefix?: string | undefined;
   readonly query: Query;
 }
 
@@ -40,7 +46,10 @@ export function verifyApiRequest(
 function checkTimestamp(given: string | undefined, nowSeconds: number): ProtocolError | undefined {
   if (given === undefined || !/^\d{1,12}$/.test(given)) return protocolError("apiTimestampMissing");
   if (Math.abs(nowSeconds - Number(given)) < MAX_TIMESTAMP_SKEW_SECONDS) return undefined;
-  return protocolError("apiTimestampExpired", { given: isoSeconds(Number(given)), server: isoSeconds(nowSeconds) });
+  return protocolError("apiTimestampExpired", {
+    given: isoSeconds(Number(given)),
+    server: isoSeconds(nowSeconds),
+  });
 }
 
 function isoSeconds(unixSeconds: number): string {
@@ -49,12 +58,31 @@ function isoSeconds(unixSeconds: number): string {
 
 function checkSignature(digest: Digest, request: SignedRequest, pair: KeyPair): ProtocolError | undefined {
   const given = request.query.get("auth_signature") ?? "";
+  const sent = asSent(request);
+  if (sent !== undefined && equalInConstantTime(digest.hmacSha256Hex(pair.secret, sent), given))
+    return undefined;
   const expected = apiStringToSign(request.method, request.path, request.query.parameters);
   if (equalInConstantTime(digest.hmacSha256Hex(pair.secret, expected), given)) return undefined;
   for (const text of otherReadings(request)) {
     if (equalInConstantTime(digest.hmacSha256Hex(pair.secret, text), given)) return undefined;
   }
-  return protocolError("apiSignatureInvalid", { signed: JSON.stringify(expected), got: JSON.stringify(given) });
+  return protocolError("apiSignatureInvalid", {
+    signed: JSON.stringify(expected),
+    got: JSON.stringify(given),
+  });
+}
+
+const SIGNATURE_MARK = "&auth_signature=";
+
+/**
+ * Most libraries send the parameters in the order in which they sign them, the signature last and nothing escaped: then
+ * the text that was signed stands in the request. That is a quick first reading, never the only one.
+ */
+function asSent({ method, path, query }: SignedRequest): string | undefined {
+  if (!query.isPlain) return undefined;
+  const end = query.raw.lastIndexOf(SIGNATURE_MARK);
+  if (end < 0 || query.raw.indexOf("&", end + 1) >= 0) return undefined;
+  return `${method}\n${path}\n${query.raw.slice(0, end)}`;
 }
 
 /** What some library would have signed for the same request. Only looked at when the usual reading fails. */
@@ -66,7 +94,8 @@ function* otherReadings(request: SignedRequest): Generator<string> {
   if (literal !== undefined) readings.push(literal);
   const joined = joinLists(request.query.parameters);
   if (joined !== undefined) readings.push(joined);
-  for (const path of paths) for (const reading of readings) yield apiStringToSign(request.method, path, reading);
+  for (const path of paths)
+    for (const reading of readings) yield apiStringToSign(request.method, path, reading);
 }
 
 /** `channels[]=a&channels[]=b` signed as `channels=a,b`. */
@@ -86,5 +115,7 @@ export function verifyBody(digest: Digest, query: Query, body: Uint8Array): Prot
   const given = query.get("body_md5");
   if (given === undefined) return body.length === 0 ? undefined : protocolError("apiBodyHashMissing");
   const expected = digest.md5Hex(body);
-  return equalInConstantTime(expected, given) ? undefined : protocolError("apiBodyHashWrong", { expected, got: given });
+  return equalInConstantTime(expected, given)
+    ? undefined
+    : protocolError("apiBodyHashWrong", { expected, got: given });
 }

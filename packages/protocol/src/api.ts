@@ -4,7 +4,8 @@
  * @see docs/protocol/http-api.md
  */
 import { type ChannelKind, parseChannelName } from "./channel.ts";
-import { protocolError, ProtocolError } from "./errors.ts";
+import { ProtocolError, protocolError } from "./errors.ts";
+import { jsonText } from "./json-text.ts";
 import type { Limits } from "./limits.ts";
 import type { Query } from "./query.ts";
 import { isSocketId } from "./socket-id.ts";
@@ -72,7 +73,12 @@ export function parseBatch(body: unknown, limits: Limits): readonly Trigger[] | 
 }
 
 /** The publish call of 2012: name and socket_id in the query, the body is the data itself. */
-export function parseLegacyTrigger(channel: string, query: Query, data: string, limits: Limits): Trigger | ProtocolError {
+export function parseLegacyTrigger(
+  channel: string,
+  query: Query,
+  data: string,
+  limits: Limits,
+): Trigger | ProtocolError {
   const fields = { name: query.get("name"), socket_id: query.get("socket_id"), data };
   return trigger(fields, [channel], limits);
 }
@@ -87,12 +93,14 @@ function trigger(fields: Fields, names: unknown, limits: Limits): Trigger | Prot
   const info = parseInfo(fields["info"], ["user_count", "subscription_count"]);
   if (info instanceof ProtocolError) return info;
   const socketId = fields["socket_id"];
-  const parsed = { name, data: data.text, channels, info };
-  if (socketId === undefined || socketId === null || socketId === "") return parsed;
+  if (socketId === undefined || socketId === null || socketId === "")
+    return { name, data: data.text, channels, info };
   if (typeof socketId !== "string" || !isSocketId(socketId)) {
-    return protocolError("apiSocketIdInvalid", { socketId: typeof socketId === "string" ? socketId : typeof socketId });
+    return protocolError("apiSocketIdInvalid", {
+      socketId: typeof socketId === "string" ? socketId : typeof socketId,
+    });
   }
-  return { ...parsed, exceptSocketId: socketId };
+  return { name, data: data.text, channels, info, exceptSocketId: socketId };
 }
 
 function eventName(name: unknown, limits: Limits): string | ProtocolError {
@@ -108,12 +116,8 @@ function eventName(name: unknown, limits: Limits): string | ProtocolError {
 /** A value that is not a string is JSON-encoded; the empty string is data like any other. */
 function eventData(data: unknown, limits: Limits): { text: string } | ProtocolError {
   if (data === undefined) return protocolError("apiParameterMissing", { parameter: "data" });
-  let text: string;
-  try {
-    text = typeof data === "string" ? data : JSON.stringify(data);
-  } catch {
-    return invalid("data", "it is nested too deeply");
-  }
+  const text = typeof data === "string" ? data : jsonText(data);
+  if (text === undefined) return invalid("data", "it is nested too deeply");
   const tooLarge = bytesOver(text, limits.maxEventBytes);
   if (tooLarge === undefined) return { text };
   return protocolError("apiDataTooLarge", {}, { limit: limits.maxEventBytes, actual: tooLarge });
@@ -131,16 +135,23 @@ function parseChannels(names: unknown, limits: Limits): readonly NamedChannel[] 
   if (!Array.isArray(names)) return invalid("channels", "it must be an array of channel names");
   if (names.length === 0) return invalid("channels", "it must name at least one channel");
   if (names.length > limits.maxChannelsPerEvent) {
-    return protocolError("apiTooManyChannels", {}, { limit: limits.maxChannelsPerEvent, actual: names.length });
+    return protocolError(
+      "apiTooManyChannels",
+      {},
+      { limit: limits.maxChannelsPerEvent, actual: names.length },
+    );
   }
-  const channels = new Map<string, NamedChannel>();
+  const channels: NamedChannel[] = [];
+  const seen = names.length === 1 ? undefined : new Set<unknown>();
   for (const name of names) {
     if (name === undefined) return protocolError("apiParameterMissing", { parameter: "channel" });
     const kind = parseChannelName(name, limits.maxChannelNameChars);
     if (kind instanceof ProtocolError) return kind;
-    if (typeof name === "string") channels.set(name, { name, kind });
+    if (seen?.has(name)) continue;
+    seen?.add(name);
+    channels.push({ name: String(name), kind });
   }
-  return [...channels.values()];
+  return channels;
 }
 
 /** GET /channels: prefix, and whether users are to be counted. */
@@ -162,7 +173,8 @@ export function parseChannelQuery(
   if (info instanceof ProtocolError) return info;
   if (info.userCount && !kind.members) return protocolError("apiUserCountNeedsPresence");
   if (info.subscriptionCount && kind.members) return protocolError("apiSubscriptionCountPresence");
-  if (info.subscriptionCount && !app.countsSubscriptions) return protocolError("apiSubscriptionCountDisabled", { app: app.id });
+  if (info.subscriptionCount && !app.countsSubscriptions)
+    return protocolError("apiSubscriptionCountDisabled", { app: app.id });
   if (info.cache && !kind.cache) return protocolError("apiCacheNeedsCacheChannel");
   return info;
 }
@@ -187,13 +199,16 @@ const PARAMETERS = ["name", "data", "channel", "channels", "socket_id", "info"] 
 
 /** The documentation lets POST parameters stand in the query too; the body wins. */
 function withQuery(body: unknown, query: Query): Fields | ProtocolError {
-  if (body !== undefined && !isFields(body)) return protocolError("apiBodyInvalid", { problem: "it is not a JSON object" });
+  if (body !== undefined && !isFields(body))
+    return protocolError("apiBodyInvalid", { problem: "it is not a JSON object" });
+  if (body !== undefined && query.isSignatureOnly) return body;
   const fields: Record<string, unknown> = { ...body };
   for (const name of PARAMETERS) {
     if (fields[name] !== undefined) continue;
     const list = query.list(name);
     const value = list.length > 0 ? list : query.get(name);
-    if (value !== undefined) fields[name] = name === "channels" && typeof value === "string" ? value.split(",") : value;
+    if (value !== undefined)
+      fields[name] = name === "channels" && typeof value === "string" ? value.split(",") : value;
   }
   return fields;
 }

@@ -1,4 +1,5 @@
-import { protocolError, type ProtocolError } from "./errors.ts";
+import { type ProtocolError, protocolError } from "./errors.ts";
+import { jsonText } from "./json-text.ts";
 
 /** One kind of channel: what its prefix promises. */
 export interface ChannelKind {
@@ -19,14 +20,49 @@ export interface ChannelKind {
  * @see docs/protocol/channels.md
  */
 export const CHANNEL_KINDS: readonly ChannelKind[] = [
-  { prefix: "private-encrypted-cache-", kind: "encrypted", signed: true, cache: true, clientEvents: false, members: false },
-  { prefix: "private-encrypted-", kind: "encrypted", signed: true, cache: false, clientEvents: false, members: false },
-  { prefix: "private-cache-", kind: "private", signed: true, cache: true, clientEvents: true, members: false },
+  {
+    prefix: "private-encrypted-cache-",
+    kind: "encrypted",
+    signed: true,
+    cache: true,
+    clientEvents: false,
+    members: false,
+  },
+  {
+    prefix: "private-encrypted-",
+    kind: "encrypted",
+    signed: true,
+    cache: false,
+    clientEvents: false,
+    members: false,
+  },
+  {
+    prefix: "private-cache-",
+    kind: "private",
+    signed: true,
+    cache: true,
+    clientEvents: true,
+    members: false,
+  },
   { prefix: "private-", kind: "private", signed: true, cache: false, clientEvents: true, members: false },
-  { prefix: "presence-cache-", kind: "presence", signed: true, cache: true, clientEvents: true, members: true },
+  {
+    prefix: "presence-cache-",
+    kind: "presence",
+    signed: true,
+    cache: true,
+    clientEvents: true,
+    members: true,
+  },
   { prefix: "presence-", kind: "presence", signed: true, cache: false, clientEvents: true, members: true },
   { prefix: "cache-", kind: "public", signed: false, cache: true, clientEvents: false, members: false },
-  { prefix: "#server-to-user-", kind: "user", signed: false, cache: false, clientEvents: false, members: false },
+  {
+    prefix: "#server-to-user-",
+    kind: "user",
+    signed: false,
+    cache: false,
+    clientEvents: false,
+    members: false,
+  },
   { prefix: "", kind: "public", signed: false, cache: false, clientEvents: false, members: false },
 ];
 
@@ -58,5 +94,5 @@ function isUserChannel(name: string, prefix: string): boolean {
 }
 
 function describe(value: unknown): string {
-  return value === undefined ? "(none)" : (JSON.stringify(value) ?? "(none)");
+  return value === undefined ? "(none)" : (jsonText(value) ?? "(nested too deeply)");
 }

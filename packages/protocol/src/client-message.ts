@@ -1,11 +1,17 @@
-import { protocolError, ProtocolError } from "./errors.ts";
+import { ProtocolError, protocolError } from "./errors.ts";
+import { jsonText } from "./json-text.ts";
 import { bytesOver } from "./text-size.ts";
 
 /** What a client may send, as far as its shape goes; names, sizes and rights are judged by whoever acts on it. */
 export type ClientMessage =
   | { readonly type: "ping" }
   | { readonly type: "pong" }
-  | { readonly type: "subscribe"; readonly channel: unknown; readonly auth: unknown; readonly channelData: unknown }
+  | {
+      readonly type: "subscribe";
+      readonly channel: unknown;
+      readonly auth: unknown;
+      readonly channelData: unknown;
+    }
   | { readonly type: "unsubscribe"; readonly channel: unknown }
   /** `data` is the string that subscribers will receive. */
   | { readonly type: "clientEvent"; readonly event: string; readonly channel: string; readonly data: string };
@@ -15,7 +21,8 @@ type Fields = Readonly<Record<string, unknown>>;
 /** One text frame from a client. Never throws, whatever the text holds. */
 export function parseClientMessage(text: string, maxBytes: number): ClientMessage | ProtocolError {
   const tooLarge = bytesOver(text, maxBytes);
-  if (tooLarge !== undefined) return protocolError("frameTooLarge", {}, { limit: maxBytes, actual: tooLarge });
+  if (tooLarge !== undefined)
+    return protocolError("frameTooLarge", {}, { limit: maxBytes, actual: tooLarge });
   const message = parseJson(text);
   if (message instanceof ProtocolError) return message;
   if (!isFields(message)) return protocolError("frameNotObject");
@@ -28,12 +35,19 @@ export function parseClientMessage(text: string, maxBytes: number): ClientMessag
       return { type: "pong" };
     case "pusher:subscribe": {
       const data = commandData(message["data"]);
-      return { type: "subscribe", channel: data["channel"], auth: data["auth"], channelData: data["channel_data"] };
+      return {
+        type: "subscribe",
+        channel: data["channel"],
+        auth: data["auth"],
+        channelData: data["channel_data"],
+      };
     }
     case "pusher:unsubscribe":
       return { type: "unsubscribe", channel: commandData(message["data"])["channel"] };
     default:
-      return event.startsWith("client-") ? clientEvent(event, message) : protocolError("eventUnsupported", { event });
+      return event.startsWith("client-")
+        ? clientEvent(event, message)
+        : protocolError("eventUnsupported", { event });
   }
 }
 
@@ -51,11 +65,7 @@ function clientEvent(event: string, message: Fields): ClientMessage | ProtocolEr
 function asText(data: unknown): string | ProtocolError {
   if (typeof data === "string") return data;
   if (data === undefined) return "{}";
-  try {
-    return JSON.stringify(data);
-  } catch {
-    return protocolError("frameInvalidJson"); // nested too deeply for the runtime's stack
-  }
+  return jsonText(data) ?? protocolError("frameInvalidJson");
 }
 
 /** Official clients send an object; some others encode it a second time. Anything else counts as empty. */
@@ -73,5 +83,7 @@ function parseJson(text: string): unknown {
 }
 
 function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ProtocolError);
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ProtocolError)
+  );
 }

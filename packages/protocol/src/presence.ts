@@ -1,10 +1,15 @@
-import { protocolError, type ProtocolError } from "./errors.ts";
+import { type ProtocolError, protocolError } from "./errors.ts";
+import { jsonText } from "./json-text.ts";
 import type { Limits } from "./limits.ts";
 import type { PresentMember } from "./server-message.ts";
 import { bytesOver } from "./text-size.ts";
 
 /** The member that a signed `channel_data` names. A numeric user_id becomes its decimal text. */
-export function parseChannelData(channel: string, text: string, limits: Limits): PresentMember | ProtocolError {
+export function parseChannelData(
+  channel: string,
+  text: string,
+  limits: Limits,
+): PresentMember | ProtocolError {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -21,7 +26,11 @@ export function parseChannelData(channel: string, text: string, limits: Limits):
     return protocolError("channelDataInvalid", { channel, problem });
   }
   if (userId.length > limits.maxUserIdChars) {
-    return protocolError("userIdTooLong", { channel }, { limit: limits.maxUserIdChars, actual: userId.length });
+    return protocolError(
+      "userIdTooLong",
+      { channel },
+      { limit: limits.maxUserIdChars, actual: userId.length },
+    );
   }
   return member(channel, userId, fields.user_info, limits.maxMemberBytes);
 }
@@ -31,11 +40,14 @@ function decimal(id: number): string | undefined {
   return Number.isSafeInteger(id) ? String(id) : undefined;
 }
 
-function member(channel: string, userId: string, info: unknown, maxBytes: number): PresentMember | ProtocolError {
-  let infoJson: string;
-  try {
-    infoJson = info === undefined || info === null ? "{}" : JSON.stringify(info);
-  } catch {
+function member(
+  channel: string,
+  userId: string,
+  info: unknown,
+  maxBytes: number,
+): PresentMember | ProtocolError {
+  const infoJson = info === undefined || info === null ? "{}" : jsonText(info);
+  if (infoJson === undefined) {
     return protocolError("channelDataInvalid", { channel, problem: "user_info is nested too deeply" });
   }
   const tooLarge = bytesOver(infoJson, maxBytes);

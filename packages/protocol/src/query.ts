@@ -6,11 +6,15 @@ import type { Parameter } from "./signature.ts";
  */
 export class Query {
   readonly parameters: readonly Parameter[];
-  readonly #raw: string;
+  /** As it came over the wire. */
+  readonly raw: string;
+  /** Nothing in it needs decoding. */
+  readonly isPlain: boolean;
 
   constructor(raw: string) {
-    this.#raw = raw;
-    this.parameters = decode(raw, true);
+    this.raw = raw;
+    this.isPlain = !raw.includes("%") && !raw.includes("+");
+    this.parameters = decode(raw, this.isPlain ? asItStands : withSpaces);
   }
 
   /** The first value of a parameter. */
@@ -21,39 +25,57 @@ export class Query {
 
   /** All values of `name[]`, as the reference signer writes a list. */
   list(name: string): string[] {
-    return this.parameters.filter(([key]) => key === `${name}[]`).map(([, value]) => value);
+    const listed = `${name}[]`;
+    return this.parameters.filter(([key]) => key === listed).map(([, value]) => value);
+  }
+
+  /** It holds nothing but the parameters of the signature. */
+  get isSignatureOnly(): boolean {
+    for (const [key] of this.parameters) if (!key.startsWith("auth_") && key !== "body_md5") return false;
+    return true;
   }
 
   /** The parameters with each `+` kept, where that differs: some libraries sign a plus, others a space. */
   withLiteralPlus(): readonly Parameter[] | undefined {
-    return this.#raw.includes("+") ? decode(this.#raw, false) : undefined;
+    return this.raw.includes("+") ? decode(this.raw, decodeEscapes) : undefined;
   }
 }
 
-function decode(raw: string, plusIsSpace: boolean): Parameter[] {
+function decode(raw: string, read: (text: string) => string): Parameter[] {
   const parameters: Parameter[] = [];
   let start = 0;
+  let equals = -1;
   while (start < raw.length) {
-    let end = raw.indexOf("&", start);
-    if (end < 0) end = raw.length;
+    const end = indexOrEnd(raw, "&", start);
     if (end > start) {
-      const equals = raw.indexOf("=", start);
-      const keyEnd = equals < 0 || equals > end ? end : equals;
-      const key = unescape(raw.slice(start, keyEnd), plusIsSpace);
-      const value = keyEnd === end ? "" : unescape(raw.slice(keyEnd + 1, end), plusIsSpace);
-      parameters.push([key.toLowerCase(), value]);
+      if (equals < start) equals = indexOrEnd(raw, "=", start); // looked for once, however many keys have no value
+      const keyEnd = Math.min(equals, end);
+      const value = keyEnd === end ? "" : read(raw.slice(keyEnd + 1, end));
+      parameters.push([read(raw.slice(start, keyEnd)).toLowerCase(), value]);
     }
     start = end + 1;
   }
   return parameters;
 }
 
-function unescape(text: string, plusIsSpace: boolean): string {
-  const spaced = plusIsSpace && text.includes("+") ? text.replaceAll("+", " ") : text;
-  if (!spaced.includes("%")) return spaced;
+function indexOrEnd(text: string, mark: string, start: number): number {
+  const index = text.indexOf(mark, start);
+  return index < 0 ? text.length : index;
+}
+
+function asItStands(text: string): string {
+  return text;
+}
+
+function withSpaces(text: string): string {
+  return decodeEscapes(text.replaceAll("+", " "));
+}
+
+function decodeEscapes(text: string): string {
+  if (!text.includes("%")) return text;
   try {
-    return decodeURIComponent(spaced);
+    return decodeURIComponent(text);
   } catch {
-    return spaced; // malformed escape: signed and compared as it stands
+    return text; // malformed escape: signed and compared as it stands
   }
 }

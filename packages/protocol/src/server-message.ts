@@ -16,19 +16,28 @@ export function connectionEstablished(socketId: string, activityTimeoutSeconds: 
 export const PONG = '{"event":"pusher:pong","data":"{}"}';
 export const PING = '{"event":"pusher:ping","data":"{}"}';
 
-/** Beside the official `code` and `message`: why, what was allowed, what came, what to do. */
+/**
+ * Beside the official `code` and `message`: why, what was allowed, what came, what to do. An error that ends the
+ * connection has no `reason`: pusher-js would take it for that of a close frame and show it in place of the message.
+ */
 export function error(failure: ProtocolError): string {
+  const { code, message, remedy } = failure;
   const { limit, actual } = failure.measured;
-  const data = { code: failure.code, message: failure.message, reason: failure.reason, limit, actual, remedy: failure.remedy };
+  const data = { code, message, reason: failure.isFatal ? undefined : failure.reason, limit, actual, remedy };
   return `{"event":"pusher:error","data":${JSON.stringify(data)}}`;
 }
 
 /** Ends the pending subscribe of a client that waits for it; official name on one client, common name on the others. */
 export function subscriptionErrors(channel: string, failure: ProtocolError): readonly [string, string] {
   const { limit, actual } = failure.measured;
-  const data = quote(JSON.stringify({ type: failure.type, error: failure.message, status: failure.status, limit, actual }));
+  const data = quote(
+    JSON.stringify({ type: failure.type, error: failure.message, status: failure.status, limit, actual }),
+  );
   const rest = `"channel":${quote(channel)},"data":${data}}`;
-  return [`{"event":"pusher_internal:subscription_error",${rest}`, `{"event":"pusher:subscription_error",${rest}`];
+  return [
+    `{"event":"pusher_internal:subscription_error",${rest}`,
+    `{"event":"pusher:subscription_error",${rest}`,
+  ];
 }
 
 export function subscriptionSucceeded(channel: string): string {

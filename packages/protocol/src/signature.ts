@@ -17,7 +17,11 @@ export interface KeyPair {
 }
 
 /** `socket_id:channel`, and `:channel_data` where the client sent any, exactly as received. */
-export function channelStringToSign(socketId: string, channel: string, channelData: string | undefined): string {
+export function channelStringToSign(
+  socketId: string,
+  channel: string,
+  channelData: string | undefined,
+): string {
   return channelData === undefined ? `${socketId}:${channel}` : `${socketId}:${channel}:${channelData}`;
 }
 
@@ -27,7 +31,13 @@ export function userStringToSign(socketId: string, userData: string): string {
 }
 
 /** The `auth` of a channel subscription: `KEY:hex`. */
-export function signChannel(digest: Digest, pair: KeyPair, socketId: string, channel: string, channelData?: string): string {
+export function signChannel(
+  digest: Digest,
+  pair: KeyPair,
+  socketId: string,
+  channel: string,
+  channelData?: string,
+): string {
   return `${pair.key}:${digest.hmacSha256Hex(pair.secret, channelStringToSign(socketId, channel, channelData))}`;
 }
 
@@ -41,9 +51,12 @@ export function signWebhook(digest: Digest, secret: string, body: Uint8Array | s
   return digest.hmacSha256Hex(secret, body);
 }
 
-/** Whether `text` signed with `secret` is `signature`, in constant time. */
+/**
+ * Whether `text` signed with `secret` is `signature`, in constant time. A text with a lone surrogate was never signed:
+ * as UTF-8 it would be the same as another one.
+ */
 export function verifySignature(digest: Digest, secret: string, text: string, signature: string): boolean {
-  return equalInConstantTime(digest.hmacSha256Hex(secret, text), signature);
+  return text.isWellFormed() && equalInConstantTime(digest.hmacSha256Hex(secret, text), signature);
 }
 
 /** Compares without telling by its duration where two texts differ; only the length shows. */
@@ -75,7 +88,12 @@ export interface ApiRequest {
 }
 
 /** The query of a signed request, encoded and ready to put behind the path and a question mark. */
-export function signApiRequest(digest: Digest, pair: KeyPair, request: ApiRequest, unixSeconds: number): string {
+export function signApiRequest(
+  digest: Digest,
+  pair: KeyPair,
+  request: ApiRequest,
+  unixSeconds: number,
+): string {
   const parameters: Record<string, string> = {
     ...request.query,
     auth_key: pair.key,
