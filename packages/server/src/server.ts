@@ -1,4 +1,9 @@
 /** The composition root: the only file that knows every room. */
+
+import { LocalBus } from "#cluster/local/bus";
+import { LocalLastEvents } from "#cluster/local/last-events";
+import { LocalOccupancy } from "#cluster/local/occupancy";
+import type { Settings } from "#config/fields";
 import { Connections } from "#core/connections";
 import type { AppStore, Chance, Clock } from "#core/ports";
 import { Publisher } from "#core/publish";
@@ -8,14 +13,10 @@ import { Subscriptions } from "#core/subscribe";
 import { SubscriptionCounts } from "#core/subscription-counts";
 import { Tallies } from "#core/tally";
 import { Taps } from "#core/taps";
-import { LocalBus } from "#cluster/local/bus";
-import { LocalLastEvents } from "#cluster/local/last-events";
-import { LocalOccupancy } from "#cluster/local/occupancy";
-import type { Settings } from "#config/fields";
 import type { Log } from "#observe/log";
 import { Api } from "#transport/api/api";
 import { Authenticator } from "#transport/api/authenticate";
-import { readCertificate, watchCertificate } from "#transport/certificate";
+import { CertificateProblem, readCertificate, watchCertificate } from "#transport/certificate";
 import { ClientAddress } from "#transport/client-address";
 import { nativeDigest } from "#transport/digest";
 import { type Certificate, Listener } from "#transport/listener";
@@ -86,7 +87,10 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
       if (answer instanceof Promise) answer.catch(failed);
     },
     failed: (session: Session, problem) =>
-      log.error({ app: session.appId, socketId: session.socketId, problem: describe(problem) }, "a message failed"),
+      log.error(
+        { app: session.appId, socketId: session.socketId, problem: describe(problem) },
+        "a message failed",
+      ),
   };
 
   const metrics = new Metrics(tallies);
@@ -164,11 +168,18 @@ function certificateOf(settings: Settings): Certificate | undefined {
   const [cert, key] = [settings["tls.cert"], settings["tls.key"]];
   if (cert === "" && key === "") return undefined;
   if (cert !== "" && key !== "") return readCertificate(cert, key);
-  throw new Error("TLS needs both a certificate and its key: give --tls-cert and --tls-key together.");
+  throw new CertificateProblem(
+    "TLS needs both a certificate and its key: give --tls-cert and --tls-key together.",
+  );
 }
 
-function watchFor(listener: Listener, settings: Settings, certificate: Certificate | undefined, log: Log): () => void {
-  if (certificate === undefined) return () => {};
+function watchFor(
+  listener: Listener,
+  settings: Settings,
+  certificate: Certificate | undefined,
+  log: Log,
+): () => void {
+  if (certificate === undefined) return () => undefined;
   return watchCertificate(
     { cert: settings["tls.cert"], key: settings["tls.key"] },
     certificate,
@@ -176,7 +187,8 @@ function watchFor(listener: Listener, settings: Settings, certificate: Certifica
       listener.renew(renewed);
       log.info({ file: settings["tls.cert"] }, "the new certificate is in use");
     },
-    (problem) => log.error({ problem: problem.message }, "the new certificate cannot be used; the old one stays in use"),
+    (problem) =>
+      log.error({ problem: problem.message }, "the new certificate cannot be used; the old one stays in use"),
   );
 }
 
@@ -208,4 +220,3 @@ function systemChance(): Chance {
 function describe(problem: unknown): string {
   return problem instanceof Error ? (problem.stack ?? problem.message) : String(problem);
 }
-

@@ -60,7 +60,8 @@ export function makeApp(draft: AppDraft): App {
   checkAppId(draft.id);
   for (const pair of draft.keys) checkKeyPair(pair.key, pair.secret);
   const limits: Record<LimitName, number> = { ...DEFAULT_LIMITS };
-  for (const [name, value] of Object.entries(draft.limits ?? {})) limits[checkLimitName(name)] = checkLimit(name, value);
+  for (const [name, value] of Object.entries(draft.limits ?? {}))
+    limits[checkLimitName(name)] = checkLimit(name, value);
   const allowedOrigins = (draft.allowedOrigins ?? []).map(checkOrigin);
   return Object.freeze({
     id: draft.id,
@@ -77,15 +78,21 @@ export function makeApp(draft: AppDraft): App {
 
 export function checkAppId(id: string): string {
   if (APP_ID.test(id)) return id;
-  throw new InvalidApp(`App id ${JSON.stringify(id)} is not valid: use 1 to 64 letters, digits, "_" or "-" (some libraries want digits only).`);
+  throw new InvalidApp(
+    `App id ${JSON.stringify(id)} is not valid: use 1 to 64 letters, digits, "_" or "-" (some libraries want digits only).`,
+  );
 }
 
 export function checkKeyPair(key: string, secret: string): void {
   if (!APP_KEY.test(key)) {
-    throw new InvalidApp(`App key ${JSON.stringify(key)} is not valid: use 1 to 64 letters, digits, "_" or "-".`);
+    throw new InvalidApp(
+      `App key ${JSON.stringify(key)} is not valid: use 1 to 64 letters, digits, "_" or "-".`,
+    );
   }
   if (!APP_SECRET.test(secret)) {
-    throw new InvalidApp(`The secret of key ${key} is not valid: use 1 to 128 printable ASCII characters without spaces and colons.`);
+    throw new InvalidApp(
+      `The secret of key ${key} is not valid: use 1 to 128 printable ASCII characters without spaces and colons.`,
+    );
   }
 }
 
@@ -97,8 +104,11 @@ export function checkLimitName(name: string): LimitName {
 
 export function checkLimit(name: string, value: unknown): number {
   const row = LIMITS[checkLimitName(name)];
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= row.min && value <= row.max) return value;
-  throw new InvalidApp(`Limit ${name} = ${String(value)} is not valid: use a whole number of ${row.unit} from ${row.min} to ${row.max}.`);
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= row.min && value <= row.max)
+    return value;
+  throw new InvalidApp(
+    `Limit ${name} = ${String(value)} is not valid: use a whole number of ${row.unit} from ${row.min} to ${row.max}.`,
+  );
 }
 
 export function checkOrigin(origin: string): string {

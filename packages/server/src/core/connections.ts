@@ -1,10 +1,10 @@
-import { protocolError, ProtocolError } from "@earshot/protocol/errors";
+import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 import * as frames from "@earshot/protocol/server-message";
 import { makeSocketId } from "@earshot/protocol/socket-id";
-import { type App, activeKey, allowsOrigin } from "#core/app";
-import type { AppStore, Chance, Clock, Socket } from "#core/ports";
-import { closeReason, Session, type SessionParts } from "#core/session";
-import type { Tallies } from "#core/tally";
+import { type App, activeKey, allowsOrigin } from "./app.ts";
+import type { AppStore, Chance, Clock, Socket } from "./ports.ts";
+import { closeReason, Session, type SessionParts } from "./session.ts";
+import type { Tallies } from "./tally.ts";
 
 /** What a client said when it connected. */
 export interface Arrival {
@@ -33,7 +33,13 @@ export class Connections {
   readonly #times: ConnectionTimes;
   #isShuttingDown = false;
 
-  constructor(parts: { apps: AppStore; tallies: Tallies; clock: Clock; chance: Chance; times: ConnectionTimes }) {
+  constructor(parts: {
+    apps: AppStore;
+    tallies: Tallies;
+    clock: Clock;
+    chance: Chance;
+    times: ConnectionTimes;
+  }) {
     this.#apps = parts.apps;
     this.#tallies = parts.tallies;
     this.#clock = parts.clock;
@@ -112,10 +118,12 @@ export class Connections {
     if (version !== undefined) return version;
     if (!app.enabled) return protocolError("appDisabled", { app: app.id });
     if (app.tlsOnly && !arrival.isTls) return protocolError("tlsRequired");
-    if (!allowsOrigin(app, arrival.origin)) return protocolError("originRefused", { origin: arrival.origin ?? "" });
+    if (!allowsOrigin(app, arrival.origin))
+      return protocolError("originRefused", { origin: arrival.origin ?? "" });
     const limit = app.limits.maxConnections;
     const actual = this.#byApp.get(app.id)?.size ?? 0;
-    if (limit > 0 && actual >= limit) return protocolError("connectionQuota", {}, { limit, actual: actual + 1 });
+    if (limit > 0 && actual >= limit)
+      return protocolError("connectionQuota", {}, { limit, actual: actual + 1 });
     return app;
   }
 

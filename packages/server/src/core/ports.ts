@@ -2,7 +2,7 @@
  * What the core needs from the outside: interfaces and their guarantees.
  * Each port has one conformance suite (`cluster/conformance/`) that every implementation runs.
  */
-import type { App, AppKey } from "#core/app";
+import type { App, AppKey } from "./app.ts";
 
 /** An answer that one process gives at once and a cluster gives later. The core is written for both. */
 export type Answer<T> = T | Promise<T>;
@@ -57,7 +57,12 @@ export interface Join {
 }
 
 export type Joined =
-  | { readonly joined: true; readonly subscriptions: number; readonly members?: readonly Member[]; readonly memberIsNew: boolean }
+  | {
+      readonly joined: true;
+      readonly subscriptions: number;
+      readonly members?: readonly Member[];
+      readonly memberIsNew: boolean;
+    }
   | { readonly joined: false; readonly refusal: "members"; readonly limit: number; readonly actual: number };
 
 export interface Leave {
@@ -103,7 +108,12 @@ export interface LastEvent {
 
 /** The last event of each cache channel, kept also while nobody is subscribed. */
 export interface LastEvents {
-  remember(appId: string, channel: string, event: { name: string; data: string }, ttlSeconds: number): Answer<void>;
+  remember(
+    appId: string,
+    channel: string,
+    event: { name: string; data: string },
+    ttlSeconds: number,
+  ): Answer<void>;
   recall(appId: string, channel: string): Answer<LastEvent | undefined>;
 }
 

@@ -1,15 +1,16 @@
 import type { ChannelAttributes, ChannelInfo, NamedChannel, Trigger } from "@earshot/protocol/api";
 import { parseChannelName } from "@earshot/protocol/channel";
 import type { ClientMessage } from "@earshot/protocol/client-message";
-import { protocolError, ProtocolError } from "@earshot/protocol/errors";
+import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 import * as frames from "@earshot/protocol/server-message";
 import { bytesOver } from "@earshot/protocol/text-size";
-import { after, afterAll } from "#core/answer";
-import type { App } from "#core/app";
-import type { Answer, Bus, Clock, LastEvents, Occupancy } from "#core/ports";
-import type { Session } from "#core/session";
-import type { Tallies } from "#core/tally";
-import type { Taps } from "#core/taps";
+import { after, afterAll } from "./answer.ts";
+import type { App } from "./app.ts";
+import { LastSecond } from "./last-second.ts";
+import type { Answer, Bus, Clock, LastEvents, Occupancy } from "./ports.ts";
+import type { Session } from "./session.ts";
+import type { Tallies } from "./tally.ts";
+import type { Taps } from "./taps.ts";
 
 type ClientEvent = Extract<ClientMessage, { type: "clientEvent" }>;
 
@@ -50,7 +51,9 @@ export class Publisher {
       const remembered = kind.cache
         ? this.#lastEvents.remember(app.id, channel, { name, data }, app.limits.cacheTtlSeconds)
         : undefined;
-      const answer = after(remembered, () => this.#bus.publish(app.id, channel, write(channel), exceptSocketId));
+      const answer = after(remembered, () =>
+        this.#bus.publish(app.id, channel, write(channel), exceptSocketId),
+      );
       if (answer instanceof Promise) {
         pending ??= [];
         pending.push(answer);
@@ -83,7 +86,12 @@ export class Publisher {
     session.tally.clientMessages++;
     this.#taps.show(app.id, channel, event, data);
     const userId = session.subscriptions.get(channel)?.userId;
-    return this.#bus.publish(app.id, channel, frames.clientEvent(event, channel, data, userId), session.socketId);
+    return this.#bus.publish(
+      app.id,
+      channel,
+      frames.clientEvent(event, channel, data, userId),
+      session.socketId,
+    );
   }
 
   #refusal(session: Session, app: App, message: ClientEvent): ProtocolError | undefined {
@@ -97,7 +105,11 @@ export class Publisher {
       return protocolError("clientEventNotSubscribed", { channel });
     }
     if (event.length > app.limits.maxEventNameChars) {
-      return protocolError("eventNameTooLong", {}, { limit: app.limits.maxEventNameChars, actual: event.length });
+      return protocolError(
+        "eventNameTooLong",
+        {},
+        { limit: app.limits.maxEventNameChars, actual: event.length },
+      );
     }
     const tooLarge = bytesOver(data, app.limits.maxEventBytes);
     if (tooLarge !== undefined) {
@@ -109,12 +121,11 @@ export class Publisher {
   /** A sliding second: the event after the last allowed one is dropped, and does not count itself. */
   #rateRefusal(session: Session, perSecond: number): ProtocolError | undefined {
     const nowMs = this.#clock.monotonicMs();
-    const recent = (session.clientEventTimes ?? []).filter((timeMs) => nowMs - timeMs < 1_000);
-    session.clientEventTimes = recent;
-    if (recent.length >= perSecond) {
-      return protocolError("clientEventRate", {}, { limit: perSecond, actual: recent.length + 1 });
-    }
-    recent.push(nowMs);
+    session.clientEvents ??= new LastSecond();
+    const recent = session.clientEvents.countAt(nowMs);
+    if (recent >= perSecond)
+      return protocolError("clientEventRate", {}, { limit: perSecond, actual: recent + 1 });
+    session.clientEvents.add(nowMs);
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import type { ChannelAttributes, ChannelInfo } from "@earshot/protocol/api";
-import { after } from "#core/answer";
-import type { App } from "#core/app";
-import type { Answer, LastEvents, Occupancy } from "#core/ports";
+import { after } from "./answer.ts";
+import type { App } from "./app.ts";
+import type { Answer, LastEvents, Occupancy } from "./ports.ts";
 
 /** What the API and the dashboard may ask about channels. */
 export class Queries {
@@ -39,11 +39,16 @@ export class Queries {
 
   /** Ids of the distinct users on a presence channel. */
   users(app: App, channel: string): Answer<string[]> {
-    return after(this.#occupancy.members(app.id, channel), (members) => members.map((member) => member.userId));
+    return after(this.#occupancy.members(app.id, channel), (members) =>
+      members.map((member) => member.userId),
+    );
   }
 
   /** The numbers of the deprecated `stats` call. */
-  stats(app: App, channel: string): Answer<{ occupied: boolean; user_count: number; connection_count: number }> {
+  stats(
+    app: App,
+    channel: string,
+  ): Answer<{ occupied: boolean; user_count: number; connection_count: number }> {
     return after(this.#occupancy.counts(app.id, channel), ({ subscriptions, users }) => ({
       occupied: subscriptions > 0,
       user_count: users,

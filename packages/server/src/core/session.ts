@@ -1,9 +1,11 @@
 import { type ClientMessage, parseClientMessage } from "@earshot/protocol/client-message";
-import { protocolError, ProtocolError } from "@earshot/protocol/errors";
+import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 import * as frames from "@earshot/protocol/server-message";
-import type { App } from "#core/app";
-import type { Answer, Clock, Socket } from "#core/ports";
-import type { AppTally } from "#core/tally";
+import { bytesOver } from "@earshot/protocol/text-size";
+import type { App } from "./app.ts";
+import type { LastSecond } from "./last-second.ts";
+import type { Answer, Clock, Socket } from "./ports.ts";
+import type { AppTally } from "./tally.ts";
 
 /** One channel that a session is in, or is on its way into. */
 export interface Subscription {
@@ -21,7 +23,11 @@ export interface SessionParts {
   app(appId: string): App | undefined;
   subscribe(session: Session, app: App, message: Extract<ClientMessage, { type: "subscribe" }>): Answer<void>;
   unsubscribe(session: Session, channel: unknown): Answer<void>;
-  clientEvent(session: Session, app: App, message: Extract<ClientMessage, { type: "clientEvent" }>): Answer<void>;
+  clientEvent(
+    session: Session,
+    app: App,
+    message: Extract<ClientMessage, { type: "clientEvent" }>,
+  ): Answer<void>;
   /** Told once, when the session has ended: it leaves its channels. */
   ended(session: Session): void;
   /** A bug or a broken back end: reported, never shown to other clients. */
@@ -48,8 +54,8 @@ export class Session {
   readonly tally: AppTally;
   readonly parts: SessionParts;
   readonly subscriptions = new Map<string, Subscription>();
-  /** Times of the client events within the last second; made at the first one. */
-  clientEventTimes: number[] | undefined;
+  /** Made at the first client event. */
+  clientEvents: LastSecond | undefined;
   #life: Life = OPEN;
   #lastSeenMs: number;
   #isBusy = false;
@@ -128,6 +134,13 @@ export class Session {
   }
 
   #enqueue(text: string): void {
+    // What is refused anyway is not kept: a queue of messages that are too large would be a gigabyte.
+    const maxBytes = this.parts.app(this.appId)?.limits.maxFrameBytes ?? 0;
+    const tooLarge = bytesOver(text, maxBytes);
+    if (tooLarge !== undefined) {
+      this.refuse(protocolError("frameTooLarge", {}, { limit: maxBytes, actual: tooLarge }));
+      return;
+    }
     this.#queue ??= [];
     if (this.#queue.length < this.parts.maxQueuedMessages) {
       this.#queue.push(text);

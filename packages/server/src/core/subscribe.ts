@@ -1,14 +1,23 @@
-import { parseChannelName, type ChannelKind } from "@earshot/protocol/channel";
+import { type ChannelKind, parseChannelName } from "@earshot/protocol/channel";
 import type { ClientMessage } from "@earshot/protocol/client-message";
-import { protocolError, ProtocolError } from "@earshot/protocol/errors";
+import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 import { parseChannelData } from "@earshot/protocol/presence";
 import * as frames from "@earshot/protocol/server-message";
 import { channelStringToSign, type Digest, verifySignature } from "@earshot/protocol/signature";
-import { after, afterAll } from "#core/answer";
-import { type App, activeKey } from "#core/app";
-import { type Answer, type Bus, type Joined, type LastEvents, type Member, type Occupancy, topicOf } from "#core/ports";
-import type { Session } from "#core/session";
-import type { SubscriptionCounts } from "#core/subscription-counts";
+import { after, afterAll } from "./answer.ts";
+import { type App, activeKey } from "./app.ts";
+import {
+  type Answer,
+  type Bus,
+  type Joined,
+  type LastEvent,
+  type LastEvents,
+  type Member,
+  type Occupancy,
+  topicOf,
+} from "./ports.ts";
+import type { Session } from "./session.ts";
+import type { SubscriptionCounts } from "./subscription-counts.ts";
 
 type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
 
@@ -57,7 +66,12 @@ export class Subscriptions {
     }
     const { channel, member } = admission;
     session.subscriptions.set(channel, subscription(channel, "joining", member));
-    const join = { appId: app.id, channel, socketId: session.socketId, maxMembers: app.limits.maxPresenceMembers };
+    const join = {
+      appId: app.id,
+      channel,
+      socketId: session.socketId,
+      maxMembers: app.limits.maxPresenceMembers,
+    };
     const failed = (problem: unknown) => {
       session.subscriptions.delete(channel);
       session.parts.failed(session, problem);
@@ -76,14 +90,25 @@ export class Subscriptions {
   unsubscribe(session: Session, channel: unknown): Answer<void> {
     const name = typeof channel === "string" ? channel : "";
     if (session.subscriptions.get(name)?.state === "joined") return this.#leave(session, name);
-    session.refuse(protocolError("subscriptionMissing", { channel: typeof channel === "string" ? name : "(none)" }));
+    session.refuse(
+      protocolError("subscriptionMissing", { channel: typeof channel === "string" ? name : "(none)" }),
+    );
   }
 
-  /** The connection is gone: the same leave for each channel that it was in. */
+  /** The connection is gone: the same leave for each channel that it was in. One that fails holds up no other. */
   leaveAll(session: Session): Answer<void> {
     const joined = [...session.subscriptions.values()].filter(({ state }) => state === "joined");
+    const failed = (problem: unknown) => session.parts.failed(session, problem);
+    const leave = (channel: string): Answer<void> => {
+      try {
+        const answer = this.#leave(session, channel);
+        return answer instanceof Promise ? answer.catch(failed) : answer;
+      } catch (problem) {
+        failed(problem);
+      }
+    };
     // A join that is still under way sees the end of the session itself.
-    return after(afterAll(joined.map(({ channel }) => this.#leave(session, channel))), () => undefined);
+    return after(afterAll(joined.map(({ channel }) => leave(channel))), () => undefined);
   }
 
   #admit(session: Session, app: App, message: Subscribe): Admission | ProtocolError {
@@ -144,11 +169,23 @@ export class Subscriptions {
     });
   }
 
+  /** A memory that cannot be read is an empty one to the client, whose subscription works all the same. */
   #sendRemembered(session: Session, channel: string, kind: ChannelKind): Answer<void> {
     if (!kind.cache) return;
-    return after(this.#lastEvents.recall(session.appId, channel), (last) =>
-      session.send(last === undefined ? frames.cacheMiss(channel) : frames.event(last.name, channel, last.data)),
-    );
+    const send = (last: LastEvent | undefined) =>
+      session.send(
+        last === undefined ? frames.cacheMiss(channel) : frames.event(last.name, channel, last.data),
+      );
+    const failed = (problem: unknown) => {
+      session.parts.failed(session, problem);
+      send(undefined);
+    };
+    try {
+      const answer = this.#lastEvents.recall(session.appId, channel);
+      return answer instanceof Promise ? answer.then(send, failed) : send(answer);
+    } catch (problem) {
+      failed(problem);
+    }
   }
 
   #tellArrival(

@@ -1,7 +1,7 @@
 import { type ChannelKind, channelKind } from "@earshot/protocol/channel";
 import { SUBSCRIPTION_COUNT_EAGER_MAX, SUBSCRIPTION_COUNT_PAUSE_MS } from "@earshot/protocol/limits";
 import * as frames from "@earshot/protocol/server-message";
-import { type AppStore, type Bus, type Clock, topicOf } from "#core/ports";
+import { type AppStore, type Bus, type Clock, topicOf } from "./ports.ts";
 
 /** A large channel: told at most once per pause, and the newest count at its end. */
 interface Paused {
@@ -28,7 +28,7 @@ export class SubscriptionCounts {
 
   /** To be called with the new count after each subscribe and unsubscribe. */
   changed(appId: string, channel: string, kind: ChannelKind | undefined, count: number): void {
-    if (this.#apps.byId(appId)?.features.subscriptionCount !== true) return;
+    if (!this.#isWanted(appId)) return;
     const { members, kind: name } = kind ?? channelKind(channel);
     if (members || name === "user") return;
     const topic = topicOf(appId, channel);
@@ -52,10 +52,14 @@ export class SubscriptionCounts {
     for (const [topic, paused] of this.#paused) {
       if (paused.untilMs > nowMs) break; // in order of their beginning, and all pauses are equally long
       this.#paused.delete(topic);
-      if (paused.latest === undefined) continue;
+      if (paused.latest === undefined || !this.#isWanted(paused.appId)) continue;
       this.#paused.set(topic, { ...paused, untilMs: nowMs + SUBSCRIPTION_COUNT_PAUSE_MS, latest: undefined });
       this.#tell(paused.appId, paused.channel, paused.latest);
     }
+  }
+
+  #isWanted(appId: string): boolean {
+    return this.#apps.byId(appId)?.features.subscriptionCount === true;
   }
 
   #tell(appId: string, channel: string, count: number): void {

@@ -14,8 +14,8 @@ export class AppTally {
   clientMessages = 0;
   /** Frames that were due to subscribers of this process. */
   deliveries = 0;
-  /** Requests by endpoint and status: `events 200`. */
-  readonly apiRequests = new Map<string, number>();
+  /** Requests by endpoint, then by status. */
+  readonly apiRequests = new Map<string, Map<number, number>>();
   readonly refusals = new Map<ErrorName, number>();
 
   refused(reason: ErrorName): void {
@@ -23,8 +23,12 @@ export class AppTally {
   }
 
   requested(endpoint: string, status: number): void {
-    const name = `${endpoint} ${status}`;
-    this.apiRequests.set(name, (this.apiRequests.get(name) ?? 0) + 1);
+    let byStatus = this.apiRequests.get(endpoint);
+    if (byStatus === undefined) {
+      byStatus = new Map();
+      this.apiRequests.set(endpoint, byStatus);
+    }
+    byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
   }
 }
 

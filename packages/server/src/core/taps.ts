@@ -1,4 +1,4 @@
-import type { Clock } from "#core/ports";
+import type { Clock } from "./ports.ts";
 
 /** One published event, as somebody who looks on sees it. */
 export interface TappedEvent {

@@ -3,6 +3,11 @@ import type { ProtocolError } from "@earshot/protocol/errors";
 const JSON_HEADERS = { "Content-Type": "application/json" };
 const TEXT_HEADERS = { "Content-Type": "text/plain; charset=utf-8" };
 
+/** The answer to a publish. */
+export function done(): Response {
+  return new Response("{}", { headers: JSON_HEADERS });
+}
+
 /** Every success of the API: status exactly 200 and a JSON object, because several libraries accept nothing else. */
 export function json(value: object): Response {
   return new Response(JSON.stringify(value), { headers: JSON_HEADERS });

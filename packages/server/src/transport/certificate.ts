@@ -3,7 +3,12 @@ import type { Certificate } from "./listener.ts";
 
 const LOOK_EVERY_MS = 2_000; // ours: file events are lost on many mounts, so the files are read again
 
-/** @throws Error with one line that names the file */
+/** The files of a certificate cannot be used. The message is one line that names the file and says what to do. */
+export class CertificateProblem extends Error {
+  override readonly name = "CertificateProblem";
+}
+
+/** @throws CertificateProblem */
 export function readCertificate(certPath: string, keyPath: string): Certificate {
   return { cert: readPem(certPath, "certificate"), key: readPem(keyPath, "key") };
 }
@@ -14,10 +19,14 @@ function readPem(path: string, what: string): string {
     pem = readFileSync(path, "utf8");
   } catch (problem) {
     const why = problem instanceof Error && "code" in problem ? String(problem.code) : String(problem);
-    throw new Error(`The TLS ${what} ${path} cannot be read (${why}). Name a PEM file that the server may read.`);
+    throw new CertificateProblem(
+      `The TLS ${what} ${path} cannot be read (${why}). Name a PEM file that the server may read.`,
+    );
   }
   if (pem.includes("-----BEGIN ")) return pem;
-  throw new Error(`The TLS ${what} ${path} is not a PEM file. Name the file that begins with "-----BEGIN".`);
+  throw new CertificateProblem(
+    `The TLS ${what} ${path} is not a PEM file. Name the file that begins with "-----BEGIN".`,
+  );
 }
 
 /** Calls back when the files hold another certificate than before. Returns the way out. */

@@ -86,6 +86,7 @@ export class Listener {
       port,
       ...(certificate === undefined ? {} : { tls: { cert: certificate.cert, key: certificate.key } }),
       development: false,
+      reusePort: false, // left out, the runtime lets two servers share a port in silence
       maxRequestBodySize: parts.maxRequestBytes,
       fetch: (request, self) => parts.fetch(request, self, isTls),
       error: (problem) => {

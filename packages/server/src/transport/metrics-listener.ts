@@ -12,8 +12,11 @@ export class MetricsListener {
       hostname: host,
       port,
       development: false,
+      reusePort: false, // left out, the runtime lets two servers share a port in silence
       fetch: (request) =>
-        new URL(request.url).pathname === "/metrics" ? metrics.answer() : text(404, "Metrics are at /metrics.\n"),
+        new URL(request.url).pathname === "/metrics"
+          ? metrics.answer()
+          : text(404, "Metrics are at /metrics.\n"),
     });
   }
 

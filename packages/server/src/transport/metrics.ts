@@ -25,7 +25,12 @@ export class Metrics {
     perApp("earshot_subscriptions", "Subscriptions that exist.", Gauge, "subscriptions");
     perApp("earshot_connections_opened_total", "Connections that were let in.", Counter, "connectionsOpened");
     perApp("earshot_messages_received_total", "Messages from clients.", Counter, "messagesReceived");
-    perApp("earshot_api_messages_total", "Events published by the API, one a channel.", Counter, "apiMessages");
+    perApp(
+      "earshot_api_messages_total",
+      "Events published by the API, one a channel.",
+      Counter,
+      "apiMessages",
+    );
     perApp("earshot_client_messages_total", "Events published by clients.", Counter, "clientMessages");
     perApp("earshot_deliveries_total", "Frames that were due to subscribers.", Counter, "deliveries");
     const refusals = new Counter({
@@ -48,9 +53,8 @@ export class Metrics {
       collect: () => {
         requests.reset();
         for (const [app, tally] of tallies.all()) {
-          for (const [name, count] of tally.apiRequests) {
-            const [endpoint = "", status = ""] = name.split(" ");
-            requests.inc({ app, endpoint, status }, count);
+          for (const [endpoint, byStatus] of tally.apiRequests) {
+            for (const [status, count] of byStatus) requests.inc({ app, endpoint, status }, count);
           }
         }
       },
@@ -76,18 +80,24 @@ export class Metrics {
   }
 
   async answer(): Promise<Response> {
-    return new Response(await this.#registry.metrics(), { headers: { "Content-Type": this.#registry.contentType } });
+    return new Response(await this.#registry.metrics(), {
+      headers: { "Content-Type": this.#registry.contentType },
+    });
   }
 
   /** On the main port the numbers are for the bearer of the token only. */
   async answerBearer(request: Request, token: string): Promise<Response> {
-    if (token === "") return text(404, "Metrics are off here: set metrics.token, or metrics.port for a port of their own.\n");
+    if (token === "")
+      return text(404, "Metrics are off here: set metrics.token, or metrics.port for a port of their own.\n");
     const given = request.headers.get("authorization") ?? "";
     if (equalInConstantTime(`Bearer ${token}`, given)) return this.answer();
-    return new Response("Unauthorized: send Authorization: Bearer TOKEN, with the value of metrics.token.\n", {
-      status: 401,
-      headers: { "WWW-Authenticate": "Bearer" },
-    });
+    return new Response(
+      "Unauthorized: send Authorization: Bearer TOKEN, with the value of metrics.token.\n",
+      {
+        status: 401,
+        headers: { "WWW-Authenticate": "Bearer" },
+      },
+    );
   }
 }
 

@@ -5,8 +5,8 @@ export interface RequestPath {
 }
 
 export function requestPath(url: string): RequestPath {
-  const authority = url.indexOf("://");
-  const start = authority < 0 ? 0 : url.indexOf("/", authority + 3);
+  // Without a usable Host header the runtime gives the bare path, in whose query another URL may stand.
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   if (start < 0) return { path: "/", query: "" };
   const question = url.indexOf("?", start);
   return question < 0

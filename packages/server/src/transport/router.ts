@@ -1,7 +1,7 @@
+import { protocolError } from "@earshot/protocol/errors";
 import { Query } from "@earshot/protocol/query";
 import type { Server } from "bun";
 import type { Arrival } from "#core/connections";
-import { protocolError } from "@earshot/protocol/errors";
 import { refusal } from "./answers.ts";
 import type { Api } from "./api/api.ts";
 import type { ClientAddress } from "./client-address.ts";
@@ -34,8 +34,9 @@ export function route(
   const { path, query } = requestPath(request.url);
   const bare = isOwn(path) ? path : (withoutPrefix(path, parts.prefixes) ?? path);
   if (bare.startsWith("/apps/")) {
-    const call = { request, path, rawQuery: query, keepOpen: () => server.timeout(request, 0) };
-    return parts.api.answer(bare === path ? call : { ...call, pathWithoutPrefix: bare });
+    const pathWithoutPrefix = bare === path ? undefined : bare;
+    const keepOpen = () => server.timeout(request, 0);
+    return parts.api.answer({ request, path, rawQuery: query, pathWithoutPrefix, keepOpen });
   }
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
     const address = server.requestIP(request)?.address ?? "";

@@ -23,7 +23,8 @@ export class NativeTopics implements Topics {
     if (only !== undefined) return publishOn(only, topic, frame, except);
     const owner = except === undefined ? undefined : this.#ownerOf(except);
     let due = 0;
-    for (const server of this.#servers) due += publishOn(server, topic, frame, server === owner ? except : undefined);
+    for (const server of this.#servers)
+      due += publishOn(server, topic, frame, server === owner ? except : undefined);
     return due;
   }
 }

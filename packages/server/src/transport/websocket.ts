@@ -1,5 +1,5 @@
-import type { ServerWebSocket, WebSocketHandler } from "bun";
 import { ProtocolError } from "@earshot/protocol/errors";
+import type { ServerWebSocket, WebSocketHandler } from "bun";
 import type { Arrival, Connections } from "#core/connections";
 import { Session, type SessionParts } from "#core/session";
 import type { Log } from "#observe/log";
@@ -43,10 +43,16 @@ export function websocketHandler(parts: {
         const session = connections.open(data.arrival, ws, sessionParts);
         if (session instanceof ProtocolError) {
           ws.data = undefined;
-          log.info({ address: data.address, key: data.arrival.key, reason: session.reason }, "connection refused");
+          log.info(
+            { address: data.address, key: data.arrival.key, reason: session.reason },
+            "connection refused",
+          );
           return;
         }
-        log.debug({ app: session.appId, socketId: session.socketId, address: data.address }, "connection opened");
+        log.debug(
+          { app: session.appId, socketId: session.socketId, address: data.address },
+          "connection opened",
+        );
         ws.data = session;
       });
     },

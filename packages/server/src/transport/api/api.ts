@@ -1,4 +1,4 @@
-import { protocolError, ProtocolError } from "@earshot/protocol/errors";
+import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 import { Query } from "@earshot/protocol/query";
 import type { AppTally, Tallies } from "#core/tally";
 import type { Log } from "#observe/log";
@@ -16,10 +16,12 @@ export interface ApiCall {
   readonly path: string;
   readonly rawQuery: string;
   /** The path without a configured prefix, where it has one. */
-  readonly pathWithoutPrefix?: string;
+  readonly pathWithoutPrefix: string | undefined;
   /** Lets a long answer live past the listener's idle limit. */
   readonly keepOpen: () => void;
 }
+
+const NO_BODY = new Uint8Array();
 
 /** The HTTP API: route, authenticate, act, count. Nothing throws out of it. */
 export class Api {
@@ -29,7 +31,9 @@ export class Api {
   readonly #maxBodyBytes: number;
   readonly #log: Log;
 
-  constructor(parts: ApiParts & { authenticator: Authenticator; tallies: Tallies; maxBodyBytes: number; log: Log }) {
+  constructor(
+    parts: ApiParts & { authenticator: Authenticator; tallies: Tallies; maxBodyBytes: number; log: Log },
+  ) {
     this.#parts = parts;
     this.#authenticator = parts.authenticator;
     this.#tallies = parts.tallies;
@@ -38,33 +42,32 @@ export class Api {
   }
 
   async answer(call: ApiCall): Promise<Response> {
-    const [, , rawAppId = "", ...segments] = (call.pathWithoutPrefix ?? call.path).split("/");
+    const { request, path } = call;
+    const { method } = request;
+    const [, , rawAppId = "", ...segments] = (call.pathWithoutPrefix ?? path).split("/");
+    const match = matchRoute(method, segments);
+    if (match.found === "nothing") return refusal(protocolError("apiPathUnknown", { path }));
+    if (match.found === "path")
+      return refusal(protocolError("apiMethodWrong", { method, path, allowed: match.allowed }));
+    const { name, endpoint } = match.route;
     const appId = decodeSegment(rawAppId) ?? rawAppId;
-    const match = matchRoute(call.request.method, segments);
-    if (match.found === "nothing") return refusal(protocolError("apiPathUnknown", { path: call.path }));
-    if (match.found === "path") {
-      const values = { method: call.request.method, path: call.path, allowed: match.allowed };
-      return refusal(protocolError("apiMethodWrong", values));
-    }
     try {
-      const variables = match.variables.map((variable) => decodeSegment(variable) ?? variable);
-      const unproven = {
-        appId,
-        method: call.request.method,
-        path: call.path,
-        ...(call.pathWithoutPrefix === undefined ? {} : { pathWithoutPrefix: call.pathWithoutPrefix }),
-        query: new Query(call.rawQuery),
-        readBody: () => readBody(call.request, this.#maxBodyBytes),
-      };
-      const request = await this.#authenticator.authenticate(unproven);
-      if (request instanceof ProtocolError) return this.#refuse(this.#tallyOf(appId, request), match.route.name, request);
-      const tally = this.#tallies.of(request.app.id);
-      const answer = await match.route.endpoint(this.#parts, request, variables, call.keepOpen);
-      if (answer instanceof ProtocolError) return this.#refuse(tally, match.route.name, answer);
-      tally.requested(match.route.name, answer.status);
-      return answer;
+      const query = new Query(call.rawQuery);
+      const unproven = { appId, method, path, query, pathWithoutPrefix: call.pathWithoutPrefix };
+      const app = this.#authenticator.verifySender(unproven);
+      if (app instanceof ProtocolError) return this.#refuse(this.#tallyOf(appId, app), name, app);
+      const tally = this.#tallies.of(app.id);
+      const body = method === "GET" ? NO_BODY : await readBody(request, this.#maxBodyBytes);
+      if (body instanceof ProtocolError) return this.#refuse(tally, name, body);
+      const authentic = this.#authenticator.verifyBody(app, query, body);
+      if (authentic instanceof ProtocolError) return this.#refuse(tally, name, authentic);
+      const answer = endpoint(this.#parts, authentic, match.variables, call.keepOpen);
+      const done = answer instanceof Promise ? await answer : answer;
+      if (done instanceof ProtocolError) return this.#refuse(tally, name, done);
+      tally.requested(name, done.status);
+      return done;
     } catch (problem) {
-      this.#log.error({ app: appId, endpoint: match.route.name, problem: String(problem) }, "an API request failed");
+      this.#log.error({ app: appId, endpoint: name, problem: String(problem) }, "an API request failed");
       return refusal(protocolError("apiUnavailable", { problem: "the server's log says why" }));
     }
   }

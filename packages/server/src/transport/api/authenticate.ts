@@ -1,5 +1,5 @@
-import { verifyApiRequest, verifyBody } from "@earshot/protocol/api-signature";
-import { protocolError, ProtocolError } from "@earshot/protocol/errors";
+import { type SignedRequest, verifyApiRequest, verifyBody } from "@earshot/protocol/api-signature";
+import { type ProtocolError, protocolError } from "@earshot/protocol/errors";
 import type { Query } from "@earshot/protocol/query";
 import type { Digest } from "@earshot/protocol/signature";
 import { type App, activeKey } from "#core/app";
@@ -12,14 +12,8 @@ export interface AuthenticRequest {
   readonly body: Uint8Array;
 }
 
-export interface UnprovenRequest {
+export interface UnprovenRequest extends SignedRequest {
   readonly appId: string;
-  readonly method: string;
-  readonly path: string;
-  readonly pathWithoutPrefix?: string;
-  readonly query: Query;
-  /** Only called once the signature has proved right: strangers make the server read nothing. */
-  readBody(): Promise<Uint8Array | ProtocolError>;
 }
 
 /** The door of the HTTP API: nothing of a request is used before it has passed here. */
@@ -34,17 +28,18 @@ export class Authenticator {
     this.#clock = parts.clock;
   }
 
-  async authenticate(request: UnprovenRequest): Promise<AuthenticRequest | ProtocolError> {
-    const { query } = request;
+  /** Comes before the body is read: strangers make the server read nothing. */
+  verifySender(request: UnprovenRequest): App | ProtocolError {
     const app = this.#apps.byId(request.appId);
     if (app === undefined) return protocolError("apiAppUnknown", { app: request.appId });
-    const findPair = (key: string) => activeKey(app, key);
-    const nowSeconds = Math.floor(this.#clock.wallMs() / 1_000);
-    const failure = verifyApiRequest(this.#digest, request, { id: app.id, findPair }, nowSeconds);
+    const keys = { id: app.id, findPair: (key: string) => activeKey(app, key) };
+    const failure = verifyApiRequest(this.#digest, request, keys, Math.floor(this.#clock.wallMs() / 1_000));
     if (failure !== undefined) return failure;
-    if (!app.enabled) return protocolError("appDisabled", { app: app.id });
-    const body = await request.readBody();
-    if (body instanceof ProtocolError) return body;
+    return app.enabled ? app : protocolError("appDisabled", { app: app.id });
+  }
+
+  /** Ties the body to the signature of its request. */
+  verifyBody(app: App, query: Query, body: Uint8Array): AuthenticRequest | ProtocolError {
     return verifyBody(this.#digest, query, body) ?? { app, query, body };
   }
 }

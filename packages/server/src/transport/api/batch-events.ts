@@ -1,7 +1,8 @@
-import { parseBatch } from "@earshot/protocol/api";
+import { parseBatch, type Trigger } from "@earshot/protocol/api";
 import { ProtocolError } from "@earshot/protocol/errors";
 import { after, afterAll } from "#core/answer";
-import { json } from "../answers.ts";
+import type { Answer } from "#core/ports";
+import { done, json } from "../answers.ts";
 import { bodyJson } from "./body.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { asksInfo } from "./events.ts";
@@ -12,8 +13,10 @@ export const batchEvents: Endpoint = ({ publisher }, { app, body }) => {
   if (value instanceof ProtocolError) return value;
   const batch = parseBatch(value, app.limits);
   if (batch instanceof ProtocolError) return batch;
-  return after(afterAll(batch.map((trigger) => publisher.trigger(app, trigger))), () => {
-    if (!batch.some(asksInfo)) return json({});
+  const publish = (before: Answer<void>, trigger: Trigger) =>
+    after(before, () => publisher.trigger(app, trigger));
+  return after(batch.reduce(publish, undefined), () => {
+    if (!batch.some(asksInfo)) return done();
     const attributes = batch.map((trigger) => publisher.attributes(app, trigger.channels, trigger.info));
     return after(afterAll(attributes), (all) => json({ batch: all.map(([first]) => first ?? {}) }));
   });

@@ -1,13 +1,12 @@
-import { protocolError, ProtocolError } from "@earshot/protocol/errors";
+import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 
-const NOTHING = new Uint8Array();
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The raw bytes of a request, never more than the limit. A body that says it is larger is not read at all. */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | ProtocolError> {
-  if (request.body === null) return NOTHING;
   const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > maxBytes) return protocolError("apiBodyTooLarge", {}, { limit: maxBytes, actual: announced });
+  if (announced > maxBytes)
+    return protocolError("apiBodyTooLarge", {}, { limit: maxBytes, actual: announced });
   let body: Uint8Array;
   try {
     body = await request.bytes();

@@ -1,6 +1,6 @@
 import { parseChannelQuery } from "@earshot/protocol/api";
 import { parseChannelName } from "@earshot/protocol/channel";
-import { protocolError, ProtocolError } from "@earshot/protocol/errors";
+import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 import { after } from "#core/answer";
 import { json } from "../answers.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -9,7 +9,10 @@ import type { Endpoint } from "./endpoint.ts";
 export const channel: Endpoint = ({ queries }, { app, query }, [name = ""]) => {
   const kind = parseChannelName(name, app.limits.maxChannelNameChars);
   if (kind instanceof ProtocolError) return kind;
-  const info = parseChannelQuery(kind, query, { id: app.id, countsSubscriptions: app.features.subscriptionCount });
+  const info = parseChannelQuery(kind, query, {
+    id: app.id,
+    countsSubscriptions: app.features.subscriptionCount,
+  });
   if (info instanceof ProtocolError) return info;
   return after(queries.channel(app, name, info), json);
 };

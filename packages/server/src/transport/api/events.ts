@@ -1,7 +1,7 @@
-import { parseTrigger, type ChannelAttributes, type Trigger } from "@earshot/protocol/api";
+import { parseTrigger, type Trigger } from "@earshot/protocol/api";
 import { ProtocolError } from "@earshot/protocol/errors";
 import { after } from "#core/answer";
-import { json } from "../answers.ts";
+import { done, json } from "../answers.ts";
 import { bodyJson } from "./body.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -12,11 +12,10 @@ export const events: Endpoint = ({ publisher }, { app, query, body }) => {
   const trigger = parseTrigger(value, query, app.limits);
   if (trigger instanceof ProtocolError) return trigger;
   return after(publisher.trigger(app, trigger), () => {
-    if (!asksInfo(trigger)) return json({});
+    if (!asksInfo(trigger)) return done();
     return after(publisher.attributes(app, trigger.channels, trigger.info), (attributes) => {
-      const channels: Record<string, ChannelAttributes> = {};
-      for (const [index, { name }] of trigger.channels.entries()) channels[name] = attributes[index] ?? {};
-      return json({ channels });
+      const named = trigger.channels.map(({ name }, index) => [name, attributes[index] ?? {}] as const);
+      return json({ channels: Object.fromEntries(named) }); // own keys, also for a channel called __proto__
     });
   });
 };

@@ -1,3 +1,4 @@
+import { decodeSegment } from "../request-path.ts";
 import { batchEvents } from "./batch-events.ts";
 import { channel, channelStats, channelUsers } from "./channel.ts";
 import { channels } from "./channels.ts";
@@ -36,7 +37,11 @@ export function matchRoute(method: string, segments: readonly string[]): RouteMa
   for (const route of ROUTES) {
     if (!fits(route.path, segments)) continue;
     if (route.method === method) {
-      return { found: "route", route, variables: segments.filter((_, index) => route.path[index] === "*") };
+      return {
+        found: "route",
+        route,
+        variables: route.path.length === 1 ? [] : variablesOf(route.path, segments),
+      };
     }
     allowed = route.method;
   }
@@ -45,5 +50,11 @@ export function matchRoute(method: string, segments: readonly string[]): RouteMa
 
 function fits(path: readonly string[], segments: readonly string[]): boolean {
   if (path.length !== segments.length) return false;
-  return path.every((part, index) => part === "*" || part === segments[index]);
+  for (let i = 0; i < path.length; i++) if (path[i] !== "*" && path[i] !== segments[i]) return false;
+  return true;
+}
+
+function variablesOf(path: readonly string[], segments: readonly string[]): string[] {
+  const encoded = segments.filter((_, index) => path[index] === "*");
+  return encoded.map((variable) => decodeSegment(variable) ?? variable);
 }

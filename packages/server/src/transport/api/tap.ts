@@ -13,7 +13,7 @@ export const tap: Endpoint = ({ taps }, { app, query }, _segments, keepOpen) => 
     if (kind instanceof ProtocolError) return kind;
   }
   keepOpen();
-  let end = () => {};
+  let end: () => void = () => undefined;
   const stream = new ReadableStream<string>(
     {
       start(controller) {
@@ -39,6 +39,10 @@ export const tap: Endpoint = ({ taps }, { app, query }, _segments, keepOpen) => 
     },
     { highWaterMark: MAX_WAITING_CHARS, size: (chunk) => chunk?.length ?? 0 },
   );
-  const headers = { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
+  const headers = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+  };
   return new Response(stream.pipeThrough(new TextEncoderStream()), { headers });
 };

@@ -1,0 +1,99 @@
+/** What `earshot help` says. Flags and limits come from their tables. */
+
+import { LIMIT_NAMES, LIMITS } from "@earshot/protocol/limits";
+import { flagOf, SETTING_PATHS, type SettingPath, settingRow, variableOf } from "#config/fields";
+import { limitFlag } from "./app-change.ts";
+
+const DATABASE_FLAGS = flagLines(["data.dir", "database.url"]);
+
+const TARGET = `Which server and which app:
+  --url URL             such as http://127.0.0.1:6001
+  --app ID:KEY:SECRET   the app
+  --data DIR            or the data folder of a server on this machine (default ./data), and its first app
+  --database URL        where that server keeps its apps, if not in its folder`;
+
+export const USAGES: Readonly<Record<string, string>> = {
+  serve: `earshot serve [FLAGS]
+
+Runs the server until it gets SIGTERM or SIGINT. Each flag is also a variable of the environment and a name in the
+settings file; "earshot config print" shows what is in effect.
+
+${flagLines(SETTING_PATHS)}
+  --config FILE
+      A settings file; ./earshot.toml is read where it is there. (EARSHOT_CONFIG)`,
+
+  apps: `earshot apps list [--json]
+earshot apps create [CHANGES] [--json]            prints the new id, key and secret
+earshot apps show ID [--secrets] [--json]
+earshot apps update ID CHANGES [--json]
+earshot apps rotate-key ID [--json]               adds a key and prints it; older keys stay active
+earshot apps revoke-key ID KEY [--force] [--json]
+earshot apps delete ID [--json]
+
+Works beside a running server, which takes up a change within about a second.
+
+${DATABASE_FLAGS}
+
+CHANGES:
+  --name TEXT
+  --enabled true|false
+  --tls-only true|false
+  --client-events true|false
+  --subscription-count true|false
+  --allowed-origin ORIGIN     may be repeated; replaces all origins; "" allows every origin
+${LIMIT_NAMES.map(limitLine).join("\n")}`,
+
+  trigger: `earshot trigger CHANNEL EVENT DATA [--socket-id ID] [--print-curl]
+
+Publishes one event. DATA is sent as it stands, most clients expect JSON.
+
+  --socket-id ID        the connection that does not get it
+  --print-curl          prints a curl command that does the same within the next ten minutes
+
+${TARGET}`,
+
+  tail: `earshot tail [CHANNEL...] [--json]
+
+Prints each event that is published, on all channels or on those named, until it is stopped. Looking does not subscribe:
+no channel becomes occupied by it.
+
+  --json                one JSON object a line
+
+${TARGET}`,
+
+  config: `earshot config print [--json] [FLAGS]     the settings in effect, each with where it comes from
+earshot config check [FLAGS]              says what is wrong with them, exit code 1 where anything is
+
+FLAGS are those of "earshot serve". Secrets are shown as "set".`,
+
+  help: `earshot help [COMMAND]`,
+  version: `earshot version`,
+};
+
+export const OVERVIEW = `Earshot is a realtime server that speaks Pusher Channels.
+
+  earshot serve                        runs the server
+  earshot apps list|create|show|update|rotate-key|revoke-key|delete
+  earshot trigger CHANNEL EVENT DATA   publishes one event
+  earshot tail [CHANNEL...]            prints events as they are published
+  earshot config print|check           shows or checks the settings
+  earshot help COMMAND                 tells more about one of them
+  earshot version`;
+
+function flagLines(paths: readonly SettingPath[]): string {
+  return paths.map(flagLine).join("\n");
+}
+
+function flagLine(path: SettingPath): string {
+  const row = settingRow(path);
+  const value = row.type === "boolean" ? "" : row.type === "list" ? " VALUE..." : " VALUE";
+  const empty = row.default === "" || (typeof row.default === "object" && row.default.length === 0);
+  const unit = row.type === "integer" && row.unit !== "port" ? ` ${row.unit}` : "";
+  const standard = row.type === "boolean" || empty ? "" : `, default ${row.default}${unit}`;
+  return `  --${flagOf(path)}${value}\n      ${row.doc} (${variableOf(path)}${standard})`;
+}
+
+function limitLine(name: (typeof LIMIT_NAMES)[number]): string {
+  const { doc, default: standard, unit } = LIMITS[name];
+  return `  --${limitFlag(name)} NUMBER|default\n      ${doc} (default ${standard} ${unit})`;
+}

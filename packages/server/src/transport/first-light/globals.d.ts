@@ -1,0 +1,2 @@
+/** What page.html loads before page.js. */
+declare const Pusher: typeof import("pusher-js").default;
