@@ -40,9 +40,13 @@ export async function serve(args: readonly string[]): Promise<number> {
   try {
     folder = ownDataFolder(settings["data.dir"]);
     database = await openDatabase({ dataDir: settings["data.dir"], url: settings["database.url"] });
-    const firstStart = await prepare(database, settings);
+    const apps = new Apps(database);
+    await ensureGiven(apps, settings, log);
     directory = await AppDirectory.start({ database, refreshMs: settings["apps.refreshMs"], log });
     const server = start(settings, directory, log);
+    // Only now: what a start that fails for its port had made would never be shown to anybody.
+    const firstStart = await makeFirst(apps, new Operators(database));
+    await directory.refresh();
     folder.announce(reachableUrl(server.url));
     console.log(`Earshot is listening on ${server.url}`);
     if (settings.dev) console.log(`Open ${reachableUrl(server.url)}/ in a browser to see events arrive.`);
@@ -86,14 +90,22 @@ function start(settings: Settings, apps: AppDirectory, log: Log): RunningServer 
   return server;
 }
 
-/** Sees to the apps that were given, and on the very first start to an app and an operator. */
-async function prepare(database: Database, settings: Settings): Promise<FirstStart> {
-  const apps = new Apps(database);
+async function ensureGiven(apps: Apps, settings: Settings, log: Log): Promise<void> {
   for (const text of settings["apps.given"]) {
     const given = parseGivenApp(text);
-    if (given !== undefined) await apps.ensure(given);
+    const ensured = given === undefined ? undefined : await apps.ensure(given);
+    if (ensured === "key is revoked") {
+      log.warn(
+        { app: given?.id, key: given?.key },
+        "this key of --app was revoked and stays so: nobody can use it",
+      );
+    }
   }
-  const operator = await new Operators(database).makeFirst();
+}
+
+/** On the very first start, makes an operator, and an app where there is none. */
+async function makeFirst(apps: Apps, operators: Operators): Promise<FirstStart> {
+  const operator = await operators.makeFirst();
   if (operator === undefined) return { lines: [] };
   const lines = ["", "This is the first start. What follows is shown once, so keep it:", ""];
   if ((await apps.list()).length === 0) {

@@ -179,7 +179,7 @@ const SETTINGS = {
     default: "",
     secret: true,
     problem: problemOfToken,
-    doc: "Bearer token that /metrics asks for; empty asks for none.",
+    doc: "Bearer token that /metrics on the main port asks for; empty switches it off there.",
   },
   "metrics.port": {
     type: "integer",
@@ -187,7 +187,7 @@ const SETTINGS = {
     unit: "port",
     min: 0,
     max: 65_535,
-    doc: "A port of its own for /metrics; 0 serves it on the main port.",
+    doc: "A port of its own for /metrics, without a token; 0 for none.",
   },
   "metrics.host": {
     type: "string",

@@ -65,7 +65,7 @@ export function makeApp(draft: AppDraft): App {
   const allowedOrigins = (draft.allowedOrigins ?? []).map(checkOrigin);
   return Object.freeze({
     id: draft.id,
-    name: draft.name ?? draft.id,
+    name: checkName(draft.name ?? draft.id),
     enabled: draft.enabled ?? true,
     tlsOnly: draft.tlsOnly ?? false,
     keys: Object.freeze([...draft.keys].sort((a, b) => a.createdMs - b.createdMs)),
@@ -80,6 +80,15 @@ export function checkAppId(id: string): string {
   if (APP_ID.test(id)) return id;
   throw new InvalidApp(
     `App id ${JSON.stringify(id)} is not valid: use 1 to 64 letters, digits, "_" or "-" (some libraries want digits only).`,
+  );
+}
+
+const MAX_NAME_CHARS = 200; // ours
+
+function checkName(name: string): string {
+  if (name !== "" && name.length <= MAX_NAME_CHARS && !/\p{Cc}/u.test(name)) return name;
+  throw new InvalidApp(
+    `App name ${JSON.stringify(name.slice(0, MAX_NAME_CHARS))} is not valid: use 1 to ${MAX_NAME_CHARS} characters, none of them control characters.`,
   );
 }
 
