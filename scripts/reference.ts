@@ -122,7 +122,8 @@ them; *documented* means that the official documentation has the code or the cas
 ## Errors that end the connection
 
 Sent as a \`pusher:error\` frame, then the connection is closed with the same code. Official clients stop for good at 4000 to
-4099, come back after a second or more at 4100 to 4199, and at once at 4200 to 4299.
+4099, come back after a second or more at 4100 to 4199, and at once at 4200 to 4299. \`reason\` is not in these frames:
+pusher-js would take it for the reason of the close frame.
 
 ${table(
   ["reason", "code", "text", "what to do", "source"],
