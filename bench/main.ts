@@ -85,9 +85,14 @@ async function bench(wanted: Arguments): Promise<void> {
       runs: all,
       budgets: verdicts(scene, all),
     };
-    await Bun.write(wanted.jsonFile, `${JSON.stringify(result, null, 2)}\n`);
+    await Bun.write(wanted.jsonFile, `${JSON.stringify(result, rounded, 2)}\n`);
     console.log(`\nwritten to ${wanted.jsonFile}`);
   }
+}
+
+/** Six digits say more than any of these figures is worth. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === "number" ? Number(value.toPrecision(6)) : value;
 }
 
 const wanted = parseArguments(process.argv.slice(2), SCENES);

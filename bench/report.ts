@@ -31,7 +31,7 @@ export function verdicts(scene: Scene, all: readonly Runs[]): Verdict[] {
   return scene.budgets.map((budget) => verdict(budget, all)).filter((found) => found !== undefined);
 }
 
-export function verdictLine(found: Verdict): string {
+function verdictLine(found: Verdict): string {
   const { measured, limit, unit } = found;
   const distance = `${found.marginPercent.toFixed(0)} % ${measured.median <= limit ? "below" : "above"}`;
   const runs = `${short(measured.median)}${unit} (${short(measured.min)} - ${short(measured.max)})`;

@@ -7,7 +7,7 @@ export type Sizes = Readonly<Record<string, number>>;
 /** What one server did in one run, by figure name. */
 export type Figures = Readonly<Record<string, number>>;
 
-export interface Size {
+interface Size {
   readonly flag: string;
   readonly default: number;
   readonly doc: string;

@@ -14,12 +14,15 @@ export interface Tally {
   wrong: number;
 }
 
+/** What an inbox needs of the subscriber that it belongs to. */
+type Recipient = Pick<Subscriber, "channel" | "control">;
+
 /** Counts and reads nothing. */
 export class CountingInbox implements Inbox {
   readonly #frames: FrameCounter;
   readonly #tally: Tally;
 
-  constructor(subscriber: Subscriber, tally: Tally) {
+  constructor(subscriber: Recipient, tally: Tally) {
     this.#frames = new FrameCounter((opcode) => subscriber.control(opcode));
     this.#tally = tally;
   }
@@ -37,7 +40,7 @@ export class CheckingInbox implements Inbox {
   readonly #frames: FrameReader;
   readonly #seen = new Set<number>();
 
-  constructor(subscriber: Subscriber, tally: Tally) {
+  constructor(subscriber: Recipient, tally: Tally) {
     const utf8 = new TextDecoder();
     this.#frames = new FrameReader((opcode, bytes, start, end) => {
       if (opcode !== TEXT) {
@@ -76,7 +79,7 @@ export class LatencyInbox implements Inbox {
   #nowMs = 0;
 
   /** `sentAtMs` holds for each number when its request was written, in `performance.now()` of this process. */
-  constructor(subscriber: Subscriber, tally: Tally, sentAtMs: Float64Array, latencies: () => Histogram) {
+  constructor(subscriber: Recipient, tally: Tally, sentAtMs: Float64Array, latencies: () => Histogram) {
     this.#frames = new FrameReader((opcode, bytes, start, end) => {
       if (opcode !== TEXT) {
         subscriber.control(opcode);

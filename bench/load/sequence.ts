@@ -2,7 +2,7 @@
  * Every event of the bench carries its number in its data, `{"seq":"00000012","text":"aaa"}`, in a fixed width: so a delivery can be
  * told from another without decoding the frame around it.
  */
-export const SEQUENCE_DIGITS = 8;
+const SEQUENCE_DIGITS = 8;
 
 const DATA_WITHOUT_TEXT = sequenceData(0, 0).length;
 const ZERO = 0x30;
