@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { publish } from "../support/api.ts";
 import { type Earshot, startEarshot } from "../support/earshot.ts";
+import { withoutSettings } from "../support/environment.ts";
 import { until } from "../support/until.ts";
 import { chromiumPath, launchChromium } from "./chromium.ts";
 
@@ -188,7 +189,12 @@ function untilCount(count: number): Promise<void> {
 
 /** Runs a command that the page shows, as a person would in the project's folder. Returns what it prints. */
 async function run(command: string): Promise<string> {
-  const shell = Bun.spawn(["sh", "-c", command], { cwd: ROOT, stdout: "pipe", stderr: "pipe" });
+  const shell = Bun.spawn(["sh", "-c", command], {
+    cwd: ROOT,
+    env: withoutSettings(),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const [out, err] = await Promise.all([shell.stdout.text(), shell.stderr.text()]);
   if ((await shell.exited) !== 0) throw new Error(`${command}\n${out}${err}`);
   return out;

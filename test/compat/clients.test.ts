@@ -20,7 +20,11 @@ const STEPS = [
   ["unsubscribe", "hears nothing after it unsubscribed, and can come back"],
 ] as const;
 
-describe.each(RUNTIMES)("pusher-js and pusher in %s", (runtime) => {
+const TRANSPORTS = ["ws", "xhr_streaming", "xhr_polling"] as const;
+const WAYS = RUNTIMES.flatMap((runtime) => TRANSPORTS.map((transport) => [runtime, transport] as const));
+
+describe.each(WAYS)("pusher-js and pusher in %s over %s", (runtime, transport) => {
+  const more = { TRANSPORT: transport };
   let earshot: Earshot;
 
   beforeAll(async () => {
@@ -33,11 +37,11 @@ describe.each(RUNTIMES)("pusher-js and pusher in %s", (runtime) => {
   });
 
   test.each(STEPS)("%s: %s", async (step) => {
-    await startStep(runtime, step, earshot).done();
+    await startStep(runtime, step, earshot, more).done();
   });
 
   test("comes back to all its channels after the server was killed and started again", async () => {
-    const client = startStep(runtime, "reconnect", earshot);
+    const client = startStep(runtime, "reconnect", earshot, more);
     await client.says("ready");
     await earshot.kill();
     await earshot.restart();

@@ -2,7 +2,7 @@
 import Pusher from "pusher";
 import type { Earshot } from "./earshot.ts";
 
-export interface AuthorizerRequest {
+interface AuthorizerRequest {
   readonly path: string;
   readonly fields: Readonly<Record<string, string>>;
 }

@@ -1,8 +1,13 @@
-/** The real program in a process of its own, with a data folder of its own, for tests of the whole system. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/**
+ * The real program in a process of its own, with a data folder of its own, for tests of the whole system. A server that
+ * no test stops is gone with the test run, and so is its folder.
+ */
+import { AppMarker } from "./app-marker.ts";
+import { type Child, collect, hasEnded, runProgram, spawnProgram } from "./program.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 import { until } from "./until.ts";
+
+export { temporaryFolder } from "./temporary-folder.ts";
 
 export interface GivenApp {
   readonly id: string;
@@ -42,30 +47,11 @@ export interface Earshot {
   restart(): Promise<void>;
 }
 
-type Child = Bun.Subprocess<"ignore", "pipe", "pipe">;
-
-const ROOT = join(import.meta.dir, "../..");
-const PROGRAM = join(ROOT, "node_modules/.bin/earshot");
 const READY = /^Earshot is listening on (https?:\/\/(\S+):(\d+))$/m;
 const START_MS = 30_000;
 const STOP_MS = 20_000;
 
 export const TEST_APP: GivenApp = { id: "7", key: "9f1c2e7a4b5d6083c1aa", secret: "d2b8f6e1a90347c5e0ff" };
-
-const running = new Set<Child>();
-const folders = new Set<string>();
-
-/** A folder that is gone after the test run. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "earshot-test-"));
-  folders.add(folder);
-  return folder;
-}
-
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
 
 /** @throws with everything that the program said, where it does not come up */
 export async function startEarshot(options: EarshotOptions = {}): Promise<Earshot> {
@@ -83,9 +69,7 @@ export async function startEarshot(options: EarshotOptions = {}): Promise<Earsho
   ];
   const output: string[] = [];
   const start = async (port: number): Promise<Life> => {
-    const child = spawn(["serve", "--port", String(port), ...flags], options.env);
-    running.add(child);
-    void child.exited.then(() => running.delete(child));
+    const child = spawnProgram(["serve", "--port", String(port), ...flags], options.env);
     const from = output.length;
     const ended = Promise.all([collect(child.stdout, output), collect(child.stderr, output)]);
     const said = () => output.slice(from).join("");
@@ -105,7 +89,7 @@ export async function startEarshot(options: EarshotOptions = {}): Promise<Earsho
   const isAlive = () => !hasEnded(life.child);
   const database = args.indexOf("--database");
   const where = ["--data", dataDir, ...(database < 0 ? [] : args.slice(database, database + 2))];
-  const marker = new Marker(where);
+  const marker = new AppMarker(where);
   const stop = async () => {
     const { child } = life;
     if (!isAlive()) return child.exitCode ?? -1;
@@ -133,7 +117,7 @@ export async function startEarshot(options: EarshotOptions = {}): Promise<Earsho
     },
     output: () => output.join(""),
     updateApp: async (...change) => {
-      await command(["apps", "update", app.id, ...change, ...where]);
+      await runProgram(["apps", "update", app.id, ...change, ...where]);
       if (isAlive()) await marker.takenUp(life.url);
     },
     stop,
@@ -156,73 +140,4 @@ interface Life {
   readonly url: string;
   readonly host: string;
   readonly port: number;
-}
-
-function hasEnded({ exitCode, signalCode }: Child): boolean {
-  return exitCode !== null || signalCode !== null;
-}
-
-function spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
-  return Bun.spawn([PROGRAM, ...args], {
-    cwd: tmpdir(), // no settings file of this folder
-    // A server that npm started stops when npm is gone: so it does not outlive a test run that was killed.
-    env: { ...withoutSettings(process.env), npm_command: "test", ...env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-}
-
-/** Settings of the shell that runs the tests are not those of the servers that they start. */
-function withoutSettings(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !name.startsWith("EARSHOT_")) kept[name] = value;
-  }
-  return kept;
-}
-
-async function collect(stream: ReadableStream<Uint8Array>, into: string[]): Promise<void> {
-  const decoder = new TextDecoder();
-  for await (const bytes of stream) into.push(decoder.decode(bytes, { stream: true }));
-}
-
-/** Runs one command of the program to its end. @throws with what it said, where it fails */
-async function command(args: readonly string[]): Promise<string> {
-  const child = spawn(args);
-  const [out, err] = [[] as string[], [] as string[]];
-  await Promise.all([collect(child.stdout, out), collect(child.stderr, err), child.exited]);
-  if (child.exitCode === 0) return out.join("");
-  throw new Error(`earshot ${args.join(" ")}: ${out.join("")}${err.join("")}`);
-}
-
-/**
- * Tells when a server has taken up every change that was made before: it reads all apps at once, so when it knows of a
- * further change, an app that was made or deleted last, it knows of those too.
- */
-class Marker {
-  readonly #where: readonly string[];
-  #id: string | undefined;
-
-  constructor(where: readonly string[]) {
-    this.#where = where;
-  }
-
-  async takenUp(url: string): Promise<void> {
-    const before = this.#id;
-    const id = before ?? (await this.#create());
-    if (before !== undefined) await command(["apps", "delete", before, ...this.#where]);
-    this.#id = before === undefined ? id : undefined;
-    const isKnown = before === undefined;
-    await until("the server has taken up the change", async () => {
-      const { status } = await fetch(`${url}/apps/${id}/channels`, { tls: { rejectUnauthorized: false } });
-      return (status !== 404) === isKnown;
-    });
-  }
-
-  async #create(): Promise<string> {
-    const made: unknown = JSON.parse(await command(["apps", "create", "--json", ...this.#where]));
-    if (typeof made === "object" && made !== null && "id" in made) return String(made.id);
-    throw new Error("earshot apps create --json tells no id");
-  }
 }

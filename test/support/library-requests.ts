@@ -21,16 +21,21 @@ type Pairs = readonly (readonly [name: string, value: string])[];
 const JSON_TYPE = { "Content-Type": "application/json" };
 
 /** Values stand in the URL unescaped, and `body_md5` is sent with every request, also for the body that a GET has not. */
-export function pythonRequest(call: Call): RawRequest {
-  const path = `/apps/${call.app.id}${call.path}`;
+export function pythonRequest(call: Call, path = `/apps/${call.app.id}${call.path}`): RawRequest {
   const query = sorted({ ...call.query, body_md5: md5(call.body ?? ""), ...authOf(call) });
   const target = `${path}?${plain([...query, ["auth_signature", sign(call, path, query)]])}`;
   const headers = { "X-Pusher-Library": "pusher-http-python 3.3.4", "Accept-Encoding": "gzip, deflate" };
   return withBody(call, target, call.method === "POST" ? { ...headers, ...JSON_TYPE } : headers);
 }
 
+/** python's call that ends a user's connections: it leaves /apps/ID out, and signs the path that it sends. */
+export function pythonTerminate(app: Call["app"], userId: string, prefix = ""): RawRequest {
+  const path = `/users/${userId}/terminate_connections`;
+  return pythonRequest({ app, method: "POST", path, body: "{}" }, prefix + path);
+}
+
 /** Signs the path without the prefix that it requests; escapes values in the URL and signs them unescaped. */
-export function phpRequest(call: Call): RawRequest {
+function phpRequest(call: Call): RawRequest {
   const path = `/apps/${call.app.id}${call.path}`;
   const query = sorted({ ...call.query, ...md5Of(call), ...authOf(call) });
   const signed: Pairs = [...query, ["auth_signature", sign(call, path, query)]];
@@ -39,7 +44,7 @@ export function phpRequest(call: Call): RawRequest {
 }
 
 /** Values stand in the URL and in the signed text unescaped. */
-export function nodeRequest(call: Call): RawRequest {
+function nodeRequest(call: Call): RawRequest {
   const path = `${call.prefix ?? ""}/apps/${call.app.id}${call.path}`;
   const query = sorted({ ...call.query, ...md5Of(call), ...authOf(call) });
   const target = `${path}?${plain([...query, ["auth_signature", sign(call, path, query)]])}`;
@@ -48,7 +53,7 @@ export function nodeRequest(call: Call): RawRequest {
 }
 
 /** Escapes the query as a form, unescapes the whole of it, and both signs and sends that; sorts the signature in. */
-export function goRequest(call: Call): RawRequest {
+function goRequest(call: Call): RawRequest {
   const path = `${call.prefix ?? ""}/apps/${call.app.id}${call.path}`;
   const query = sorted({ ...call.query, ...md5Of(call), ...authOf(call) });
   const all = sorted({ ...Object.fromEntries(query), auth_signature: sign(call, path, query) });
@@ -61,7 +66,7 @@ export function goRequest(call: Call): RawRequest {
 }
 
 /** Escapes values in the URL as a form does (a space is a plus), signs them unescaped; a GET has a content type too. */
-export function rubyRequest(call: Call): RawRequest {
+function rubyRequest(call: Call): RawRequest {
   const path = `${call.prefix ?? ""}/apps/${call.app.id}${call.path}`;
   const query = sorted({ ...call.query, ...md5Of(call), ...authOf(call) });
   const signed: Pairs = [...query, ["auth_signature", sign(call, path, query)]];

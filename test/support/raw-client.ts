@@ -16,7 +16,7 @@ export interface RawOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface Subscribe {
+interface Subscribe {
   readonly auth?: unknown;
   readonly channel_data?: unknown;
 }

@@ -1,8 +1,6 @@
-/** One call of the program, from its start to its end. */
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** One call of the program, from its start to its end, whichever that is. */
+import { collect, spawnProgram } from "../support/program.ts";
 
-const PROGRAM = join(import.meta.dir, "../../node_modules/.bin/earshot");
 const TOO_LONG_MS = 20_000;
 
 export interface Ended {
@@ -11,22 +9,16 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** @param env beside the environment of the test run */
 export async function runEarshot(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  const child = Bun.spawn([PROGRAM, ...args], {
-    cwd: tmpdir(), // no settings file of this folder
-    env: { ...process.env, ...env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    timeout: TOO_LONG_MS,
-    killSignal: "SIGKILL",
-  });
-  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { exitCode: child.exitCode, stdout, stderr };
+  const child = spawnProgram(args, env);
+  const tooLong = setTimeout(() => child.kill("SIGKILL"), TOO_LONG_MS);
+  const [out, err] = [[] as string[], [] as string[]];
+  await Promise.all([collect(child.stdout, out), collect(child.stderr, err), child.exited]);
+  clearTimeout(tooLong);
+  return { exitCode: child.exitCode, stdout: out.join(""), stderr: err.join("") };
 }
 
 /** The one line on standard error of a start that was refused. */

@@ -220,7 +220,7 @@ test("C23: a message beyond all measure ends its connection with 1009, and nobod
   const tcp = await connectTcp(earshot);
   tcp.sendText("x".repeat(5_000_000));
   const { code } = await tcp.closed;
-  expect([1006, 1009]).toContain(code);
+  expect([1009, 1006]).toContain(code); // 1006 where the unread rest made the system drop the close frame
   await neighbour.settled();
   neighbour.close();
 });

@@ -1,8 +1,10 @@
 /** Section F of the client compatibility checklist: presence. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { publish } from "../../support/api.ts";
+import { pusherFor } from "../../support/authorizer.ts";
 import { type Earshot, startEarshot } from "../../support/earshot.ts";
-import { connectRaw, dataOf, type Frame, type RawClient } from "../../support/raw-client.ts";
+import { disconnectPushers, makePusher, once } from "../../support/pusher-client.ts";
+import { authFor, connectRaw, dataOf, type Frame, type RawClient } from "../../support/raw-client.ts";
 import { startStep } from "../clients/step.ts";
 
 let earshot: Earshot;
@@ -25,6 +27,13 @@ async function enter(client: RawClient, channel: string, user: object): Promise<
 async function newcomer(channel: string, user: object): Promise<RawClient> {
   const client = await connectRaw(earshot);
   await enter(client, channel, user);
+  return client;
+}
+
+async function signedIn(user: { id: string; user_info?: object }): Promise<RawClient> {
+  const client = await connectRaw(earshot);
+  client.send({ event: "pusher:signin", data: pusherFor(earshot).authenticateUser(client.socketId, user) });
+  await client.next("pusher:signin_success");
   return client;
 }
 
@@ -186,6 +195,52 @@ test("F53: member_added without user_info has an empty one", async () => {
     '{"event":"pusher_internal:member_added","channel":"presence-f53",' +
       '"data":"{\\"user_id\\":\\"u-9\\",\\"user_info\\":{}}"}',
   );
+});
+
+test("F54: a signed-in connection joins without channel_data, as the user of its sign-in", async () => {
+  const watcher = await newcomer("presence-f54", { user_id: "watcher" });
+  const client = await signedIn({ id: "u-7", user_info: { name: "Zoë" } });
+  const success = await client.subscribe("presence-f54");
+  expect(presenceOf(success)).toEqual({
+    ids: ["watcher", "u-7"],
+    hash: { watcher: {}, "u-7": { name: "Zoë" } },
+    count: 2,
+  });
+  expect(await memberNews(watcher)).toEqual(['added {"user_id":"u-7","user_info":{"name":"Zoë"}}']);
+  await leaveForGood(client);
+  await watcher.next("pusher_internal:member_removed");
+  expect((await memberNews(watcher)).at(-1)).toBe('removed {"user_id":"u-7"}');
+});
+
+test("F54: channel_data wins where there are both, and without a sign-in it is needed", async () => {
+  const client = await signedIn({ id: "u-7" });
+  expect(presenceOf(await enter(client, "presence-f54-both", { user_id: "u-9" })).ids).toEqual(["u-9"]);
+  const stranger = await connectRaw(earshot);
+  const answer = await stranger.subscribe("presence-f54-both");
+  expect(answer.data).toMatchObject({ code: null, reason: "channelDataMissing" });
+});
+
+test("F54: pusher-js joins with its sign-in alone, and knows itself among the members", async () => {
+  const library = pusherFor(earshot);
+  const pusher = makePusher(earshot, {
+    userAuthentication: {
+      endpoint: "",
+      transport: "ajax",
+      customHandler: ({ socketId }, callback) =>
+        callback(null, library.authenticateUser(socketId, { id: "u-7", user_info: { name: "Zoë" } })),
+    },
+    channelAuthorization: {
+      endpoint: "",
+      transport: "ajax",
+      customHandler: ({ socketId, channelName }, callback) =>
+        callback(null, { auth: authFor(earshot, socketId, channelName) }),
+    },
+  });
+  pusher.signin();
+  const channel = pusher.subscribe("presence-f54-pusher-js");
+  const members = await once(channel, "pusher:subscription_succeeded");
+  expect(members).toMatchObject({ count: 1, myID: "u-7", me: { id: "u-7", info: { name: "Zoë" } } });
+  disconnectPushers();
 });
 
 test("F55: a client whose process is killed is told of as gone", async () => {

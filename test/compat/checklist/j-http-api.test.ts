@@ -8,6 +8,7 @@ import {
   md5,
   pythonJson,
   pythonRequest,
+  pythonTerminate,
   sign,
   sorted,
 } from "../../support/library-requests.ts";
@@ -41,6 +42,13 @@ async function enter(client: RawClient, channel: string, userId = "somebody"): P
   expect((await client.subscribe(channel, extra)).event).toBe("pusher_internal:subscription_succeeded");
 }
 
+async function signedIn(id: string): Promise<RawClient> {
+  const client = await connectRaw(earshot);
+  client.send({ event: "pusher:signin", data: pusherFor(earshot).authenticateUser(client.socketId, { id }) });
+  await client.next("pusher:signin_success");
+  return client;
+}
+
 async function get(path: string, query: Readonly<Record<string, string>> = {}): Promise<ApiAnswer> {
   return await callApi(earshot, "GET", path, { query });
 }
@@ -60,7 +68,7 @@ function firstLine({ body }: { body: string }): string | undefined {
 }
 
 test("J81: the requests that these tests make for python are those of the library, for a known time", () => {
-  // Worked example of docs/protocol/signatures.md: a GET with the MD5 of nothing.
+  // The signature was computed with python itself: a GET with the MD5 of nothing.
   const app = { id: "4711", key: "9f1c2e7a4b5d6083c1aa", secret: "d2b8f6e1a90347c5e0ff" };
   const query = sorted({
     auth_key: app.key,
@@ -163,6 +171,42 @@ describe.each(LIBRARIES)("J: requests of the %s library", (library) => {
     expect((await send(make({ app, method: "GET", path: "/channels" }))).status).toBe(401);
     expect((await send(make({ app, method: "POST", path: "/events", body: "{}" }))).status).toBe(401);
   });
+});
+
+test("J82: python's terminate call, whose path has no app, finds it by its key, under a prefix too", async () => {
+  for (const prefix of ["", PREFIX]) {
+    const client = await signedIn("u-j82");
+    const other = await signedIn("u-j82-other");
+    const { status, body } = await send(pythonTerminate(earshot.app, "u-j82", prefix));
+    expect([status, body]).toEqual([200, "{}"]);
+    expect((await client.closed).code).toBe(4009);
+    await other.settled();
+    other.close();
+  }
+});
+
+test("J82: that call needs the signature of its own path, and ends nothing in another app", async () => {
+  const client = await signedIn("u-j82");
+  const request = pythonTerminate(earshot.app, "u-j82");
+  const { app } = earshot;
+  const call = { app, method: "POST", path: "/users/u-j82/terminate_connections", body: "{}" } as const;
+  const [, query] = pythonRequest(call).target.split("?");
+  const refused: [RawRequest, string][] = [
+    [
+      { ...request, target: request.target.replace(/auth_signature=..../, "auth_signature=0000") },
+      "Invalid signature",
+    ],
+    [{ ...request, target: `/users/u-j82/terminate_connections?${query}` }, "Invalid signature"],
+    [{ ...request, target: request.target.replace(app.key, "nobody") }, "Unknown auth_key"],
+    [{ ...request, target: "/users/u-j82/terminate_connections" }, "Missing parameter: auth_key"],
+  ];
+  for (const [each, text] of refused) {
+    const answer = await send(each);
+    expect([answer.status, firstLine(answer)?.startsWith(text)]).toEqual([401, true]);
+  }
+  expect((await send(pythonTerminate(EMPTY_APP, "u-j82"))).status).toBe(200);
+  await client.settled();
+  client.close();
 });
 
 test("J83: every success of the real node library is exactly 200", async () => {
