@@ -106,7 +106,7 @@ describe("names", () => {
     for (const id of ["7", "u-7", "anna@example.com", "Zoë", "a b", "日本", "😀"]) {
       expect(reasonOf(`#server-to-user-${id}`)).toBeUndefined();
     }
-    for (const id of ["", "a/b", "a\u0000", "a\n", "\u007f"]) {
+    for (const id of ["", "a/b", "a\u0000", "a\n", "\u007f", "\ud800", "a\udc00"]) {
       expect(reasonOf(`#server-to-user-${id}`)).toBe("channelNameInvalid");
     }
   });

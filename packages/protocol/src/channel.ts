@@ -13,6 +13,8 @@ export interface ChannelKind {
   readonly members: boolean;
 }
 
+const USER_CHANNEL_PREFIX = "#server-to-user-";
+
 /**
  * Prefixes are anchored at the start of the name, the longest one wins, case counts. The row with the empty prefix is
  * every other name.
@@ -56,7 +58,7 @@ export const CHANNEL_KINDS: readonly ChannelKind[] = [
   { prefix: "presence-", kind: "presence", signed: true, cache: false, clientEvents: true, members: true },
   { prefix: "cache-", kind: "public", signed: false, cache: true, clientEvents: false, members: false },
   {
-    prefix: "#server-to-user-",
+    prefix: USER_CHANNEL_PREFIX,
     kind: "user",
     signed: false,
     cache: false,
@@ -65,6 +67,19 @@ export const CHANNEL_KINDS: readonly ChannelKind[] = [
   },
   { prefix: "", kind: "public", signed: false, cache: false, clientEvents: false, members: false },
 ];
+
+/** The channel that only the connections of one signed-in user may subscribe to. */
+export function userChannel(userId: string): string {
+  return USER_CHANNEL_PREFIX + userId;
+}
+
+/**
+ * Whether a text can name a user. It is whatever the application calls its users, so only control characters and the
+ * slash are refused; as UTF-8, a lone surrogate would be the same as another one, and so two users the same.
+ */
+export function isUserId(text: string): boolean {
+  return text.isWellFormed() && /^[^\p{Cc}/]+$/u.test(text);
+}
 
 const LONGEST_FIRST = [...CHANNEL_KINDS].sort((a, b) => b.prefix.length - a.prefix.length);
 const CHANNEL_CHARACTERS = /^[-A-Za-z0-9_=@,.;]+$/;
@@ -84,13 +99,9 @@ export function parseChannelName(name: unknown, maxChars: number): ChannelKind |
     return protocolError("channelNameTooLong", { channel: name }, { limit: maxChars, actual: name.length });
   }
   const row = channelKind(name);
-  // A user id is whatever the application calls its users, so only control characters are refused after the prefix.
-  const wellFormed = row.kind === "user" ? isUserChannel(name, row.prefix) : CHANNEL_CHARACTERS.test(name);
+  const wellFormed =
+    row.kind === "user" ? isUserId(name.slice(row.prefix.length)) : CHANNEL_CHARACTERS.test(name);
   return wellFormed ? row : protocolError("channelNameInvalid", { channel: name });
-}
-
-function isUserChannel(name: string, prefix: string): boolean {
-  return name.length > prefix.length && /^[^\p{Cc}/]+$/u.test(name);
 }
 
 function describe(value: unknown): string {

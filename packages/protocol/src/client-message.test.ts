@@ -92,6 +92,32 @@ describe("subscribe", () => {
   });
 });
 
+describe("sign-in", () => {
+  test("carries auth and user_data, whatever their types", () => {
+    expect(
+      parse('{"event":"pusher:signin","data":{"auth":"K:s","user_data":"{\\"id\\":\\"u-7\\"}"}}'),
+    ).toEqual({ type: "signIn", auth: "K:s", userData: '{"id":"u-7"}' });
+    expect(parse('{"event":"pusher:signin","data":{"auth":7,"user_data":{"id":"u-7"}}}')).toEqual({
+      type: "signIn",
+      auth: 7,
+      userData: { id: "u-7" },
+    });
+  });
+
+  test("may carry its data as text, and nothing at all", () => {
+    expect(
+      parse(JSON.stringify({ event: "pusher:signin", data: '{"auth":"K:s","user_data":"{}"}' })),
+    ).toEqual({ type: "signIn", auth: "K:s", userData: "{}" });
+    for (const data of ["", ',"data":null', ',"data":7', ',"data":[]', ',"data":"["']) {
+      expect(parse(`{"event":"pusher:signin"${data}}`)).toEqual({
+        type: "signIn",
+        auth: undefined,
+        userData: undefined,
+      });
+    }
+  });
+});
+
 describe("client events", () => {
   const dataOf = (json: string) => {
     const parsed = parse(`{"event":"client-x","channel":"private-x"${json}}`);

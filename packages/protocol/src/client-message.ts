@@ -13,6 +13,7 @@ export type ClientMessage =
       readonly channelData: unknown;
     }
   | { readonly type: "unsubscribe"; readonly channel: unknown }
+  | { readonly type: "signIn"; readonly auth: unknown; readonly userData: unknown }
   /** `data` is the string that subscribers will receive. */
   | { readonly type: "clientEvent"; readonly event: string; readonly channel: string; readonly data: string };
 
@@ -44,6 +45,10 @@ export function parseClientMessage(text: string, maxBytes: number): ClientMessag
     }
     case "pusher:unsubscribe":
       return { type: "unsubscribe", channel: commandData(message["data"])["channel"] };
+    case "pusher:signin": {
+      const data = commandData(message["data"]);
+      return { type: "signIn", auth: data["auth"], userData: data["user_data"] };
+    }
     default:
       return event.startsWith("client-")
         ? clientEvent(event, message)

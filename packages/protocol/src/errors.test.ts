@@ -82,6 +82,7 @@ describe("the table", () => {
   test.each<[ErrorName, string]>([
     ["appUnknown", "App key {key} not in this cluster. Did you forget to specify the cluster?"],
     ["connectionQuota", "Account over quota"],
+    ["authorizationTimeout", "Connection not authorized within timeout"],
     ["shuttingDown", "Please reconnect immediately"],
     ["pongTimeout", "Pong reply not received"],
     ["signatureInvalid", "Invalid signature: Expected HMAC SHA256 hex digest of {signed}, but got {got}"],

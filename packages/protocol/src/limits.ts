@@ -105,6 +105,22 @@ export const LIMITS = {
     doc: "Length of a user id.",
     source: "official documentation",
   },
+  maxWatchlist: {
+    unit: "items",
+    default: 100,
+    min: 1,
+    max: 10_000,
+    doc: "Users that one connection may watch; of a longer watchlist the first ones are used.",
+    source: "official documentation",
+  },
+  authorizationTimeoutSeconds: {
+    unit: "seconds",
+    default: 0,
+    min: 0,
+    max: 86_400,
+    doc: "How long a connection may live that neither signs in nor subscribes to a private or presence channel; 0 means for ever.",
+    source: "ours: an option of the app; the documentation states no number",
+  },
   maxClientEventsPerSecond: {
     unit: "per second",
     default: 10,

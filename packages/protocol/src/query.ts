@@ -1,24 +1,30 @@
 import type { Parameter } from "./signature.ts";
 
 /**
- * The query of a request, decoded once. Libraries disagree about `+` and escapes, so a value that cannot be decoded is
- * kept as it stands.
+ * The query of a request. Libraries disagree about `+` and escapes, so a value that cannot be decoded is kept as it
+ * stands. Most publishes hold nothing to decode: then a value is read where it stands and no list is made.
  */
 export class Query {
-  readonly parameters: readonly Parameter[];
   /** As it came over the wire. */
   readonly raw: string;
   /** Nothing in it needs decoding. */
   readonly isPlain: boolean;
+  #parameters: readonly Parameter[] | undefined;
 
   constructor(raw: string) {
     this.raw = raw;
     this.isPlain = !raw.includes("%") && !raw.includes("+");
-    this.parameters = decode(raw, this.isPlain ? asItStands : withSpaces);
+  }
+
+  get parameters(): readonly Parameter[] {
+    this.#parameters ??= decode(this.raw, this.isPlain ? asItStands : withSpaces);
+    return this.#parameters;
   }
 
   /** The first value of a parameter. */
   get(name: string): string | undefined {
+    const plain = this.isPlain ? valueAsItStands(this.raw, name) : undefined;
+    if (plain !== undefined) return plain;
     for (const [key, value] of this.parameters) if (key === name) return value;
     return undefined;
   }
@@ -31,7 +37,12 @@ export class Query {
 
   /** It holds nothing but the parameters of the signature. */
   get isSignatureOnly(): boolean {
-    for (const [key] of this.parameters) if (!key.startsWith("auth_") && key !== "body_md5") return false;
+    const { raw } = this;
+    let start = 0;
+    do {
+      if (!raw.startsWith("auth_", start) && !raw.startsWith("body_md5=", start)) return false;
+      start = raw.indexOf("&", start) + 1;
+    } while (start > 0);
     return true;
   }
 
@@ -39,6 +50,20 @@ export class Query {
   withLiteralPlus(): readonly Parameter[] | undefined {
     return this.raw.includes("+") ? decode(this.raw, decodeEscapes) : undefined;
   }
+}
+
+const AMPERSAND = 38;
+const EQUALS = 61;
+
+function valueAsItStands(raw: string, name: string): string | undefined {
+  let at = raw.indexOf(name);
+  while (at >= 0) {
+    const end = at + name.length;
+    const isKey = (at === 0 || raw.charCodeAt(at - 1) === AMPERSAND) && raw.charCodeAt(end) === EQUALS;
+    if (isKey) return raw.slice(end + 1, indexOrEnd(raw, "&", end));
+    at = raw.indexOf(name, end);
+  }
+  return undefined;
 }
 
 function decode(raw: string, read: (text: string) => string): Parameter[] {

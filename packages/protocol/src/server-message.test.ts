@@ -13,9 +13,11 @@ import {
   PING,
   PONG,
   presenceSucceeded,
+  signinSuccess,
   subscriptionCount,
   subscriptionErrors,
   subscriptionSucceeded,
+  watchlistEvents,
 } from "./server-message.ts";
 import { Golden } from "./testing/golden.ts";
 
@@ -59,6 +61,10 @@ describe("golden frames", () => {
     ["member-added", memberAdded("presence-room-1", ZOE)],
     ["member-removed", memberRemoved("presence-room-1", "u-7")],
     ["subscription-count", subscriptionCount("news", 3)],
+    ["signin-success", signinSuccess('{"id":"u-7","user_info":{"name":"Zoë"},"watchlist":["u-8"]}')],
+    ["watchlist-events", watchlistEvents(["u-8", "u-9"], ["u-10"])],
+    ["watchlist-online", watchlistEvents(["u-8"], [])],
+    ["watchlist-offline", watchlistEvents([], ["u-8"])],
     ["cache-miss", cacheMiss("cache-price")],
     ["event", event("order-shipped", "private-orders-42", '{"id":42}')],
     ["event-text", event("App\\Events\\Said", "news", 'not JSON: "Zoë" \u0000 \u2028 😀')],
@@ -164,6 +170,33 @@ describe("an application's event", () => {
   test("has a UTF-8 form also where its data has none", () => {
     expect(event("e", "c", "\ud800").isWellFormed()).toBe(true);
     expect(memberRemoved("presence-x", "\udfff").isWellFormed()).toBe(true);
+  });
+});
+
+describe("a signed-in user", () => {
+  test("gets back the very string of the sign-in, in a frame without a channel", () => {
+    fc.assert(
+      fc.property(text, (userData) => {
+        const frame = signinSuccess(userData);
+        expect(Object.keys(parsed(frame))).toEqual(["event", "data"]);
+        expect(inside(frame)).toEqual({ user_data: userData });
+      }),
+    );
+  });
+
+  test("is told of watched users in a frame without a channel, whatever they are called", () => {
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1 }), fc.array(text, { minLength: 1 }), (online, offline) => {
+        const frame = watchlistEvents(online, offline);
+        expect(Object.keys(parsed(frame))).toEqual(["event", "data"]);
+        expect(inside(frame)).toEqual({
+          events: [
+            { name: "online", user_ids: online },
+            { name: "offline", user_ids: offline },
+          ],
+        });
+      }),
+    );
   });
 });
 

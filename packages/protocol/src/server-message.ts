@@ -76,6 +76,20 @@ export function cacheMiss(channel: string): string {
   return `{"event":"pusher:cache_miss","channel":${quote(channel)},"data":"{}"}`;
 }
 
+/** Without a channel. @param userData the very string that the client signed in with */
+export function signinSuccess(userData: string): string {
+  return `{"event":"pusher:signin_success","data":${quote(`{"user_data":${quote(userData)}}`)}}`;
+}
+
+/** Who of the watched users is online and who is not; without a channel. What nobody is, is left out. */
+export function watchlistEvents(online: readonly string[], offline: readonly string[]): string {
+  const events = [
+    { name: "online", user_ids: online },
+    { name: "offline", user_ids: offline },
+  ].filter(({ user_ids }) => user_ids.length > 0);
+  return `{"event":"pusher_internal:watchlist_events","data":${quote(JSON.stringify({ events }))}}`;
+}
+
 /** One application event, written once for all channels that it goes to. */
 export function eventWriter(name: string, data: string): (channel: string) => string {
   const head = `{"event":${quote(name)},"channel":`;

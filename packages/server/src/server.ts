@@ -3,6 +3,8 @@
 import { LocalBus } from "#cluster/local/bus";
 import { LocalLastEvents } from "#cluster/local/last-events";
 import { LocalOccupancy } from "#cluster/local/occupancy";
+import { LocalOnlineUsers } from "#cluster/local/online-users";
+import { LocalTerminations } from "#cluster/local/terminations";
 import type { Settings } from "#config/fields";
 import { Connections } from "#core/connections";
 import type { AppStore, Chance, Clock } from "#core/ports";
@@ -13,12 +15,17 @@ import { Subscriptions } from "#core/subscribe";
 import { SubscriptionCounts } from "#core/subscription-counts";
 import { Tallies } from "#core/tally";
 import { Taps } from "#core/taps";
+import { Users } from "#core/users";
+import { Watchlists } from "#core/watchlists";
 import type { Log } from "#observe/log";
 import { Api } from "#transport/api/api";
 import { Authenticator } from "#transport/api/authenticate";
 import { CertificateProblem, readCertificate, watchCertificate } from "#transport/certificate";
 import { ClientAddress } from "#transport/client-address";
 import { nativeDigest } from "#transport/digest";
+import { FallbackSessions } from "#transport/http-fallback/fallback-sessions";
+import { FallbackTopics } from "#transport/http-fallback/fallback-topics";
+import { HttpFallback } from "#transport/http-fallback/http-fallback";
 import { type Certificate, Listener } from "#transport/listener";
 import { Metrics } from "#transport/metrics";
 import { MetricsListener } from "#transport/metrics-listener";
@@ -58,7 +65,8 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
   };
   const failed = (problem: unknown) => log.error({ problem: describe(problem) }, "an internal step failed");
 
-  const topics = new NativeTopics();
+  const fallbackTopics = new FallbackTopics();
+  const topics = new NativeTopics(fallbackTopics);
   const occupancy = new LocalOccupancy();
   const lastEvents = new LocalLastEvents({ clock, maxEvents: settings["cache.maxEvents"] });
   const connections = new Connections({ apps, tallies, clock, chance: systemChance(), times });
@@ -71,6 +79,11 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
   });
   const counts = new SubscriptionCounts({ apps, bus, clock, failed });
   const subscriptions = new Subscriptions({ occupancy, bus, lastEvents, counts, digest });
+  const online = new LocalOnlineUsers();
+  const offlineDelayMs = settings["watchlist.offlineDelayMs"];
+  const watchlists = new Watchlists({ apps, online, bus, clock, offlineDelayMs, failed });
+  const terminations = new LocalTerminations((appId, userId) => users.endSessions(appId, userId));
+  const users = new Users({ online, terminations, watchlists, digest });
   const publisher = new Publisher({ bus, lastEvents, occupancy, tallies, taps, clock });
   const queries = new Queries({ occupancy, lastEvents });
 
@@ -80,11 +93,13 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
     app: (appId) => apps.byId(appId),
     subscribe: (session, app, message) => subscriptions.subscribe(session, app, message),
     unsubscribe: (session, channel) => subscriptions.unsubscribe(session, channel),
+    signIn: (session, app, message) => users.signIn(session, app, message),
     clientEvent: (session, app, message) => publisher.clientEvent(session, app, message),
     ended: (session) => {
       connections.remove(session);
-      const answer = subscriptions.leaveAll(session);
-      if (answer instanceof Promise) answer.catch(failed);
+      for (const answer of [subscriptions.leaveAll(session), users.leave(session)]) {
+        if (answer instanceof Promise) answer.catch(failed);
+      }
     },
     failed: (session: Session, problem) =>
       log.error(
@@ -98,13 +113,30 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
     publisher,
     queries,
     taps,
+    users,
     authenticator: new Authenticator({ apps, digest, clock }),
     tallies,
     maxBodyBytes: settings["http.maxBodyBytes"],
     log,
   });
+  const fallback = new HttpFallback({
+    sessions: new FallbackSessions({
+      connections,
+      sessionParts,
+      topics: fallbackTopics,
+      maxWaitingBytes: settings["socket.maxBackpressureBytes"],
+      clock,
+      later: systemAlarm,
+      log,
+    }),
+    apps,
+    tallies,
+    maxBodyBytes: settings["http.maxBodyBytes"],
+    maxQueuedMessages: settings["socket.maxQueuedMessages"],
+  });
   const routerParts = {
     api,
+    fallback,
     metrics,
     metricsToken: settings["metrics.token"],
     readiness: () => {
@@ -142,6 +174,8 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
   const ticking = setInterval(() => {
     connections.checkLiveness();
     counts.tick();
+    watchlists.tick();
+    fallback.tick();
   }, TICK_MS);
   const sweeping = setInterval(() => lastEvents.sweep(), SWEEP_MS);
   const stopWatching = watchFor(listener, settings, certificate, log);
@@ -153,6 +187,7 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
       clearInterval(sweeping);
       listener.stopAccepting();
       subscriptions.beQuiet();
+      watchlists.beQuiet();
       connections.shutDown();
       await untilEmpty(listener, settings["shutdown.graceSeconds"] * 1_000);
       clearInterval(ticking);
@@ -203,6 +238,12 @@ function shownHost(host: string): string {
 
 function systemClock(): Clock {
   return { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
+}
+
+/** Returns the way out. */
+function systemAlarm(ms: number, act: () => void): () => void {
+  const timer = setTimeout(act, ms);
+  return () => clearTimeout(timer);
 }
 
 /** Two random words give 53 bits, enough for any `below` up to 2^53 without a visible bias. */

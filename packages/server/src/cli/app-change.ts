@@ -19,6 +19,7 @@ export const CHANGE_FLAGS: Readonly<Record<string, FlagKind>> = {
   "tls-only": "text",
   "client-events": "text",
   "subscription-count": "text",
+  watchlist: "text",
   "allowed-origin": "texts",
   ...LIMIT_FLAGS,
 };
@@ -41,6 +42,7 @@ export function changeFrom(given: Given): AppChange {
     features: {
       ...flag(given, "client-events", "clientEvents"),
       ...flag(given, "subscription-count", "subscriptionCount"),
+      ...flag(given, "watchlist", "watchlist"),
     },
     limits,
     ...(Array.isArray(origins) ? { allowedOrigins: origins.filter((origin) => origin !== "") } : {}),

@@ -29,6 +29,7 @@ export function appShown(app: App, withSecrets: boolean): string {
       ["tls-only", yes(app.tlsOnly)],
       ["client-events", yes(app.features.clientEvents)],
       ["subscription-count", yes(app.features.subscriptionCount)],
+      ["watchlist", yes(app.features.watchlist)],
       ["allowed-origin", app.allowedOrigins.join(" ") || "any"],
       ...LIMIT_NAMES.map((name) => [
         limitFlag(name),

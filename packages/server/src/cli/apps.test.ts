@@ -71,7 +71,7 @@ test("update changes switches, origins and every limit", async () => {
   ];
   expect(await json("update", id, ...flags, ...origins)).toMatchObject({
     enabled: false,
-    features: { clientEvents: false, subscriptionCount: true },
+    features: { clientEvents: false, subscriptionCount: true, watchlist: false },
     limits: { ...DEFAULT_LIMITS, maxConnections: 5, cacheTtlSeconds: 60 },
     allowedOrigins: ["https://a.example.com", "https://*.b.example.com"],
   });
@@ -135,8 +135,9 @@ test("a deleted app is gone", async () => {
 });
 
 test("a name cannot command the terminal", async () => {
-  const { text, json } = commands();
-  const { id } = await json("create", "--name", "a\u001b]0;b\u0007\nc");
-  for (const { out } of [await text("list"), await text("show", id)])
-    expect(out).toContain("a\\u001b]0;b\\u0007\\u000ac");
+  const { text } = commands();
+  const { code, err } = await text("create", "--name", "a\u001b]0;b\u0007\nc");
+  expect(code).toBe(1);
+  expect(err).toContain("App name \"a\\u001b]0;b\\u0007\\nc\" is not valid");
+  expect(err).not.toMatch(/\u001b|\u0007/);
 });

@@ -7,6 +7,7 @@ import { DatabaseProblem } from "#store/sql";
 import manifest from "../../package.json" with { type: "json" };
 import { apps } from "./apps.ts";
 import { config } from "./config.ts";
+import { conformance } from "./conformance/command.ts";
 import { serve } from "./serve.ts";
 import { tail } from "./tail.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
@@ -22,6 +23,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   trigger,
   tail,
   config,
+  conformance,
   help,
   version: (_args, terminal) => {
     terminal.out(manifest.version);

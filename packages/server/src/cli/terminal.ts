@@ -3,6 +3,8 @@ import { writeSync } from "node:fs";
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Somebody looks at `out`, and wants colours. */
+  readonly hasColours?: boolean;
   /** A line for whoever uses the result. */
   out(line: string): void;
   /** A line for the person who typed the command. */
@@ -10,7 +12,12 @@ export interface Terminal {
 }
 
 export function processTerminal(): Terminal {
-  return { env: process.env, out: (line) => writeLine(1, line), err: (line) => writeLine(2, line) };
+  return {
+    env: process.env,
+    hasColours: process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "",
+    out: (line) => writeLine(1, line),
+    err: (line) => writeLine(2, line),
+  };
 }
 
 /** Written when it returns: a command may end right behind it. */

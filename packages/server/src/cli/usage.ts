@@ -40,6 +40,7 @@ CHANGES:
   --tls-only true|false
   --client-events true|false
   --subscription-count true|false
+  --watchlist true|false      signed-in users hear of the users that they watch
   --allowed-origin ORIGIN     may be repeated; replaces all origins; "" allows every origin
 ${LIMIT_NAMES.map(limitLine).join("\n")}`,
 
@@ -66,6 +67,22 @@ earshot config check [FLAGS]              says what is wrong with them, exit cod
 
 FLAGS are those of "earshot serve". Secrets are shown as "set".`,
 
+  conformance: `earshot conformance --url URL --app ID:KEY:SECRET [--only A,J] [--json FILE]
+
+Checks a running server, of any make that speaks Pusher Channels, against the 121 lines of the client checklist. It uses
+channels and users with names of its own, which nobody else has. Exit code 0 where no check failed, 1 where one did, 2
+where none could be run. docs/guides/conformance.md tells more.
+
+  --only LIST           sections (A to M) and numbers of lines, such as A,J,33
+  --json FILE           writes all results to a file as well
+  --prefix PATH         a path that the server is mounted under as well, such as /realtime
+  --other-node URL      another node of the same cluster
+  --slow                also waits for the server's time-outs, about three minutes
+  --stop-pid PID        at the very end sends SIGTERM to the server's process, to see how it takes leave
+  --insecure            takes any certificate
+
+${TARGET}`,
+
   help: `earshot help [COMMAND]`,
   version: `earshot version`,
 };
@@ -77,6 +94,7 @@ export const OVERVIEW = `Earshot is a realtime server that speaks Pusher Channel
   earshot trigger CHANNEL EVENT DATA   publishes one event
   earshot tail [CHANNEL...]            prints events as they are published
   earshot config print|check           shows or checks the settings
+  earshot conformance                  checks a server, of any make, against the client checklist
   earshot help COMMAND                 tells more about one of them
   earshot version`;
 

@@ -174,6 +174,14 @@ const SETTINGS = {
     max: 100_000_000,
     doc: "Last events of cache channels that are kept, all apps together; beyond that the oldest are forgotten.",
   },
+  "watchlist.offlineDelayMs": {
+    type: "integer",
+    default: 0,
+    unit: "milliseconds",
+    min: 0,
+    max: 3_600_000,
+    doc: "How long a user without connections counts as online for those who watch them; looked at once a second.",
+  },
   "metrics.token": {
     type: "string",
     default: "",

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { after, afterAll } from "./answer.ts";
+import { after, afterAll, attempt } from "./answer.ts";
 
 test("goes on in the same turn where the answer is there", () => {
   expect(after(1, (value) => value + 1)).toBe(2);
@@ -21,4 +21,35 @@ test("waits for all answers where one is a promise, and keeps their order", asyn
 test("passes failures on", async () => {
   const failed = after(Promise.reject(new Error("no answer")), () => 1);
   expect(await Promise.resolve(failed).catch(String)).toBe("Error: no answer");
+});
+
+test("goes on with what was thrown, at once or later", async () => {
+  const thrown = () => {
+    throw new Error("no answer");
+  };
+  expect(attempt(() => 1, String, String)).toBe("1");
+  expect(attempt(thrown, String, String)).toBe("Error: no answer");
+  expect(await attempt(() => Promise.resolve(1), String, String)).toBe("1");
+  expect(await attempt(() => Promise.reject(new Error("no answer")), String, String)).toBe(
+    "Error: no answer",
+  );
+});
+
+test("does not take a failure of what follows for one of the answer", async () => {
+  const next = () => {
+    throw new Error("later");
+  };
+  expect(() =>
+    attempt(
+      () => 1,
+      next,
+      () => "failed",
+    ),
+  ).toThrow("later");
+  const answer = attempt(
+    () => Promise.resolve(1),
+    next,
+    () => "failed",
+  );
+  expect(await Promise.resolve(answer).catch(String)).toBe("Error: later");
 });

@@ -15,7 +15,7 @@ describe("an app", () => {
       tlsOnly: false,
       keys: [],
       limits: DEFAULT_LIMITS,
-      features: { clientEvents: false, subscriptionCount: false },
+      features: { clientEvents: false, subscriptionCount: false, watchlist: false },
       allowedOrigins: [],
       createdMs: 0,
     });

@@ -13,6 +13,8 @@ export interface AppFeatures {
   readonly clientEvents: boolean;
   /** Subscribers are told how many they are. */
   readonly subscriptionCount: boolean;
+  /** Signed-in users are told when the users that they watch come online and go offline. */
+  readonly watchlist: boolean;
 }
 
 /** A tenant: validated once, never changed in place; the next version of an app is another object. */
@@ -48,7 +50,11 @@ export class InvalidApp extends Error {
   override readonly name = "InvalidApp";
 }
 
-export const DEFAULT_FEATURES: AppFeatures = Object.freeze({ clientEvents: false, subscriptionCount: false });
+export const DEFAULT_FEATURES: AppFeatures = Object.freeze({
+  clientEvents: false,
+  subscriptionCount: false,
+  watchlist: false,
+});
 
 const APP_ID = /^[A-Za-z0-9_-]{1,64}$/; // ours: digits on the hosted service; part of a URL path
 const APP_KEY = /^[A-Za-z0-9_-]{1,64}$/; // ours: 20 lower-case hex digits on the hosted service; must not hold a colon

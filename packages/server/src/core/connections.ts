@@ -90,18 +90,27 @@ export class Connections {
     return this.#isShuttingDown;
   }
 
-  /** To be called about once a second: asks silent clients for a sign of life, closes dead ones. */
+  /** To be called about once a second: asks silent clients for a sign of life, closes dead and unauthorized ones. */
   checkLiveness(): void {
     const nowMs = this.#clock.monotonicMs();
     const activityMs = this.#times.activityTimeoutSeconds * 1_000;
     const pongMs = this.#times.pongTimeoutSeconds * 1_000;
     for (const session of this.#all()) session.checkLiveness(nowMs, activityMs, pongMs);
+    this.#checkAuthorization(nowMs);
   }
 
   /** From here on nobody is let in and departures are quiet: the next process compares and tells. */
   shutDown(): void {
     this.#isShuttingDown = true;
     for (const session of this.#all()) session.end(protocolError("shuttingDown"));
+  }
+
+  #checkAuthorization(nowMs: number): void {
+    for (const [appId, sessions] of [...this.#byApp]) {
+      const timeoutMs = (this.#apps.byId(appId)?.limits.authorizationTimeoutSeconds ?? 0) * 1_000;
+      if (timeoutMs === 0) continue;
+      for (const session of [...sessions.values()]) session.checkAuthorization(nowMs, timeoutMs);
+    }
   }
 
   *#all(): Generator<Session> {

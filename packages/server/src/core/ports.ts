@@ -99,6 +99,34 @@ export interface Occupancy {
   members(appId: string, channel: string): Answer<readonly Member[]>;
 }
 
+/** One connection of a user. */
+export interface SignIn {
+  readonly appId: string;
+  readonly userId: string;
+  readonly socketId: string;
+}
+
+/**
+ * Which users are online: from their first sign-in until `lapse`, which is asked for some time after the last of their
+ * connections has left. Each method is one atomic step over all nodes; repeating one changes nothing.
+ */
+export interface OnlineUsers {
+  /** True where the user was not online before. */
+  arrive(signIn: SignIn): Answer<boolean>;
+  /** True where it was the user's last connection. The user stays online. */
+  leave(signIn: SignIn): Answer<boolean>;
+  /** Ends the being online of a user without connections: true where it did. */
+  lapse(appId: string, userId: string): Answer<boolean>;
+  /** Those of the users who are online. */
+  online(appId: string, userIds: readonly string[]): Answer<ReadonlySet<string>>;
+}
+
+/** Reaches the connections of a user wherever they are. */
+export interface Terminations {
+  /** Each node, this one included, ends its connections that are signed in as the user. */
+  terminate(appId: string, userId: string): Answer<void>;
+}
+
 export interface LastEvent {
   readonly name: string;
   readonly data: string;

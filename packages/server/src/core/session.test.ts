@@ -38,7 +38,7 @@ describe("messages", () => {
     const client = new World().connect();
     const [frame] = client.send({ event: "pusher_internal:member_added", channel: "presence-x", data: "{}" });
     expect(frame).toBe(
-      '{"event":"pusher:error","data":{"code":null,"message":"Unsupported event received on socket:\'pusher_internal:member_added\'","reason":"eventUnsupported","remedy":"Clients may send pusher:subscribe, pusher:unsubscribe, pusher:ping, pusher:pong and names that start with client-."}}',
+      '{"event":"pusher:error","data":{"code":null,"message":"Unsupported event received on socket:\'pusher_internal:member_added\'","reason":"eventUnsupported","remedy":"Clients may send pusher:subscribe, pusher:unsubscribe, pusher:signin, pusher:ping, pusher:pong and names that start with client-."}}',
     );
   });
 

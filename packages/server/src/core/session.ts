@@ -15,6 +15,16 @@ export interface Subscription {
   readonly userId?: string;
 }
 
+/** Who a session is signed in as, or is about to be. */
+export interface SessionUser {
+  readonly state: "arriving" | "arrived";
+  readonly id: string;
+  /** The user_info as JSON text. */
+  readonly infoJson: string;
+  /** Users whose comings and goings the session is told of. */
+  readonly watchlist: readonly string[];
+}
+
 /** What a session asks of the rest of the core. */
 export interface SessionParts {
   readonly clock: Clock;
@@ -23,12 +33,13 @@ export interface SessionParts {
   app(appId: string): App | undefined;
   subscribe(session: Session, app: App, message: Extract<ClientMessage, { type: "subscribe" }>): Answer<void>;
   unsubscribe(session: Session, channel: unknown): Answer<void>;
+  signIn(session: Session, app: App, message: Extract<ClientMessage, { type: "signIn" }>): Answer<void>;
   clientEvent(
     session: Session,
     app: App,
     message: Extract<ClientMessage, { type: "clientEvent" }>,
   ): Answer<void>;
-  /** Told once, when the session has ended: it leaves its channels. */
+  /** Told once, when the session has ended: it leaves its channels and its user. */
   ended(session: Session): void;
   /** A bug or a broken back end: reported, never shown to other clients. */
   failed(session: Session, problem: unknown): void;
@@ -54,8 +65,12 @@ export class Session {
   readonly tally: AppTally;
   readonly parts: SessionParts;
   readonly subscriptions = new Map<string, Subscription>();
+  user: SessionUser | undefined;
+  /** It has signed in, or has been let into a channel that needs a signature. */
+  isAuthorized = false;
   /** Made at the first client event. */
   clientEvents: LastSecond | undefined;
+  readonly #openedMs: number;
   #life: Life = OPEN;
   #lastSeenMs: number;
   #isBusy = false;
@@ -67,7 +82,8 @@ export class Session {
     this.socket = socket;
     this.tally = tally;
     this.parts = parts;
-    this.#lastSeenMs = parts.clock.monotonicMs();
+    this.#openedMs = parts.clock.monotonicMs();
+    this.#lastSeenMs = this.#openedMs;
   }
 
   get isOpen(): boolean {
@@ -88,6 +104,12 @@ export class Session {
     } else if (this.#life.state === "probed" && nowMs - this.#life.sinceMs >= pongTimeoutMs) {
       this.end(protocolError("pongTimeout"));
     }
+  }
+
+  /** Ends the session of a client that has not shown in time that the application knows it. */
+  checkAuthorization(nowMs: number, timeoutMs: number): void {
+    if (!this.isAuthorized && nowMs - this.#openedMs >= timeoutMs)
+      this.end(protocolError("authorizationTimeout"));
   }
 
   /** One text frame from the client. Never throws. */
@@ -196,6 +218,8 @@ export class Session {
         return this.parts.subscribe(this, app, message);
       case "unsubscribe":
         return this.parts.unsubscribe(this, message.channel);
+      case "signIn":
+        return this.parts.signIn(this, app, message);
       case "clientEvent":
         return this.parts.clientEvent(this, app, message);
     }

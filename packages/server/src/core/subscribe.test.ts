@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { signChannel } from "@earshot/protocol/signature";
 import { nodeDigest } from "@earshot/protocol/testing/node-digest";
 import { FixedApps } from "./testing/fixed-apps.ts";
-import { HeldAnswers, heldLastEvents, heldOccupancy, settled } from "./testing/held-answers.ts";
+import { HeldAnswers, heldBus, heldLastEvents, heldOccupancy, settled } from "./testing/held-answers.ts";
 import { type Client, draft, PAIR, World } from "./testing/world.ts";
 
 const succeeded = (channel: string) =>
@@ -431,6 +431,20 @@ describe("with a back end that answers later", () => {
     expect(world.failures).toEqual([new Error("no answer")]);
     void world.bus.publish("4711", "cache-x", "later");
     expect(client.take()).toEqual(["later"]);
+  });
+
+  test("a subscription works although the others could not be told of it", async () => {
+    const answers = new HeldAnswers();
+    const world = new World({ bus: (local) => heldBus(local, answers) });
+    const client = world.connect();
+    expect(client.subscribe("presence-x", '{"user_id":"u-7"}')).toHaveLength(1);
+    await answers.fail(new Error("no answer"));
+    expect(client.take()).toEqual([]);
+    expect(world.failures).toEqual([new Error("no answer")]);
+    expect(client.unsubscribe("presence-x")).toEqual([]);
+    await answers.fail(new Error("no answer"));
+    expect(client.take()).toEqual([]);
+    expect(world.occupied()).toEqual([]);
   });
 
   test("a connection that ends before the remembered event is read leaves no row and no topic", async () => {

@@ -1,11 +1,12 @@
-import { type ChannelKind, parseChannelName } from "@earshot/protocol/channel";
+import { type ChannelKind, parseChannelName, userChannel } from "@earshot/protocol/channel";
 import type { ClientMessage } from "@earshot/protocol/client-message";
 import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 import { parseChannelData } from "@earshot/protocol/presence";
 import * as frames from "@earshot/protocol/server-message";
-import { channelStringToSign, type Digest, verifySignature } from "@earshot/protocol/signature";
+import { channelStringToSign, type Digest } from "@earshot/protocol/signature";
 import { after, afterAll } from "./answer.ts";
-import { type App, activeKey } from "./app.ts";
+import type { App } from "./app.ts";
+import { verifyClientAuth } from "./client-auth.ts";
 import {
   type Answer,
   type Bus,
@@ -119,13 +120,14 @@ export class Subscriptions {
     const limit = app.limits.maxSubscriptionsPerConnection;
     const actual = session.subscriptions.size + 1;
     if (actual > limit) return protocolError("subscriptionLimit", {}, { limit, actual });
-    if (kind.kind === "user") return protocolError("userChannelRefused", { channel });
+    if (kind.kind === "user" && !isOwnChannel(session, channel)) {
+      return protocolError("userChannelRefused", { channel });
+    }
     if (!kind.signed) return { channel, kind };
     const failure = this.#checkAuth(session, app, channel, message);
     if (failure !== undefined) return failure;
     if (!kind.members) return { channel, kind };
-    if (typeof message.channelData !== "string") return protocolError("channelDataMissing", { channel });
-    const member = parseChannelData(channel, message.channelData, app.limits);
+    const member = memberOf(session, channel, message.channelData, app.limits);
     return member instanceof ProtocolError ? member : { channel, kind, member };
   }
 
@@ -135,16 +137,8 @@ export class Subscriptions {
     if (channelData !== undefined && channelData !== null && typeof channelData !== "string") {
       return protocolError("channelDataInvalid", { channel, problem: "it is not a string" });
     }
-    const auth = typeof message.auth === "string" ? message.auth : "";
     const signed = channelStringToSign(session.socketId, channel, channelData ?? undefined);
-    const colon = auth.indexOf(":");
-    if (auth === "") return protocolError("signatureInvalid", { signed, got: "none" });
-    const key = colon < 0 ? auth : auth.slice(0, colon);
-    const pair = activeKey(app, key);
-    if (pair === undefined) return protocolError("authKeyInvalid", { key });
-    const signature = colon < 0 ? "" : auth.slice(colon + 1);
-    if (verifySignature(this.#digest, pair.secret, signed, signature)) return undefined;
-    return protocolError("signatureInvalid", { signed, got: signature });
+    return verifyClientAuth(this.#digest, app, message.auth, signed, "authKeyInvalid");
   }
 
   #joined(session: Session, app: App, admission: Admission, joined: Joined): Answer<void> {
@@ -156,6 +150,7 @@ export class Subscriptions {
     }
     session.subscriptions.set(channel, subscription(channel, "joined", member));
     session.tally.subscriptions++;
+    if (kind.signed) session.isAuthorized = true;
     if (!session.isOpen) return this.#leave(session, channel);
     session.send(
       joined.members === undefined
@@ -200,7 +195,7 @@ export class Subscriptions {
       return;
     }
     if (member === undefined || !joined.memberIsNew) return;
-    return this.#bus.publish(session.appId, channel, frames.memberAdded(channel, member), session.socketId);
+    return this.#tellOthers(session, channel, frames.memberAdded(channel, member));
   }
 
   #leave(session: Session, channel: string): Answer<void> {
@@ -217,9 +212,36 @@ export class Subscriptions {
         return;
       }
       if (!result.memberIsGone) return;
-      return this.#bus.publish(session.appId, channel, frames.memberRemoved(channel, userId));
+      return this.#tellOthers(session, channel, frames.memberRemoved(channel, userId));
     });
   }
+
+  /** What was asked for is done: that others cannot be told of it is no answer to the one who asked. */
+  #tellOthers(session: Session, channel: string, frame: string): Answer<void> {
+    const failed = (problem: unknown) => session.parts.failed(session, problem);
+    try {
+      const answer = this.#bus.publish(session.appId, channel, frame, session.socketId);
+      return answer instanceof Promise ? answer.catch(failed) : answer;
+    } catch (problem) {
+      failed(problem);
+    }
+  }
+}
+
+function isOwnChannel({ user }: Session, channel: string): boolean {
+  return user?.state === "arrived" && channel === userChannel(user.id);
+}
+
+/** Who joins a presence channel: the one whom `channel_data` names, or else the one who is signed in. */
+function memberOf(
+  session: Session,
+  channel: string,
+  channelData: unknown,
+  limits: App["limits"],
+): Member | ProtocolError {
+  if (typeof channelData === "string") return parseChannelData(channel, channelData, limits);
+  if (session.user?.state !== "arrived") return protocolError("channelDataMissing", { channel });
+  return { userId: session.user.id, infoJson: session.user.infoJson };
 }
 
 function subscription(channel: string, state: "joining" | "joined", member: Member | undefined) {

@@ -118,6 +118,13 @@ describe("nothing is told", () => {
     expect(told).toEqual([]);
   });
 
+  test("on encrypted channels, where the java client would try to decrypt the count", () => {
+    const { changed, take } = counting();
+    changed(2, "private-encrypted-vault");
+    changed(2, "private-encrypted-cache-vault");
+    expect(take()).toEqual([]);
+  });
+
   test("on presence and user channels", () => {
     const { changed, told } = counting();
     for (const channel of ["presence-x", "presence-cache-x", "#server-to-user-7"]) changed(3, channel);

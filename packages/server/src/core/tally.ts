@@ -7,6 +7,8 @@ export class AppTally {
   connectionsOpened = 0;
   /** Subscriptions that exist now. */
   subscriptions = 0;
+  /** Users who are signed in on this process now. */
+  signedInUsers = 0;
   /** Messages from clients, whatever they held. */
   messagesReceived = 0;
   /** Events published, one for each channel: by the API, and by clients. */

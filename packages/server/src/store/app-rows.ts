@@ -109,7 +109,11 @@ function featuresOf(value: unknown): AppFeatures {
     const on = given.get(name);
     return typeof on === "boolean" ? on : DEFAULT_FEATURES[name];
   };
-  return { clientEvents: feature("clientEvents"), subscriptionCount: feature("subscriptionCount") };
+  return {
+    clientEvents: feature("clientEvents"),
+    subscriptionCount: feature("subscriptionCount"),
+    watchlist: feature("watchlist"),
+  };
 }
 
 function originsOf(value: unknown): readonly string[] {

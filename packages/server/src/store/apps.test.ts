@@ -59,7 +59,7 @@ onEachDatabase(({ place, open }) => {
       tlsOnly: true,
       keys,
       limits: { ...DEFAULT_LIMITS, maxConnections: 10 },
-      features: { clientEvents: true, subscriptionCount: true },
+      features: { clientEvents: true, subscriptionCount: true, watchlist: false },
       allowedOrigins: ["https://shop.example.com"],
     });
   });

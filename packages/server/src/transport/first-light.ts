@@ -109,8 +109,8 @@ function headers(url: string, type: string): Record<string, string> {
 }
 
 function triggerCommand({ command, triggerFlags = [] }: FirstLightParts, channel: string): string {
-  // A name may start with dashes, like a flag.
-  const words = [...triggerFlags, ...(channel.startsWith("--") ? ["--"] : []), channel, EVENT, DATA];
+  // A name may start with a dash, like a flag.
+  const words = [...triggerFlags, ...(channel.startsWith("-") ? ["--"] : []), channel, EVENT, DATA];
   return `${command} trigger ${words.map(shellWord).join(" ")}`;
 }
 

@@ -53,7 +53,7 @@ export class Listener {
     this.#serve(0, certificate).stop(true); // a certificate that cannot be served is found here, not on the port
     const { port } = this;
     void this.#current.stop(false);
-    this.#retired = [...this.#retired.filter((server) => server.pendingWebSockets > 0), this.#current];
+    this.#retired = [...this.#retired.filter(isInUse), this.#current];
     this.#current = this.#serve(port, certificate);
     this.#useServers();
   }
@@ -103,4 +103,9 @@ export class Listener {
     });
     return server;
   }
+}
+
+/** Somebody is still connected, by WebSocket or with an answer that stays open. */
+function isInUse(server: Server<SocketData>): boolean {
+  return server.pendingWebSockets > 0 || server.pendingRequests > 0;
 }

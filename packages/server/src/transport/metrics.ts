@@ -23,6 +23,7 @@ export class Metrics {
     };
     perApp("earshot_connections", "Connections that are open.", Gauge, "connections");
     perApp("earshot_subscriptions", "Subscriptions that exist.", Gauge, "subscriptions");
+    perApp("earshot_signed_in_users", "Users who are signed in on this process.", Gauge, "signedInUsers");
     perApp("earshot_connections_opened_total", "Connections that were let in.", Counter, "connectionsOpened");
     perApp("earshot_messages_received_total", "Messages from clients.", Counter, "messagesReceived");
     perApp(
@@ -104,6 +105,7 @@ export class Metrics {
 type TallyField =
   | "connections"
   | "subscriptions"
+  | "signedInUsers"
   | "connectionsOpened"
   | "messagesReceived"
   | "apiMessages"

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/style/noRestrictedImports: shared by tests of the core and of the rooms around it
-import type { Bus, LastEvents, Occupancy } from "#core/ports";
+import type { Bus, LastEvents, Occupancy, OnlineUsers, Terminations } from "#core/ports";
 
 interface Held {
   readonly act: () => void;
@@ -68,4 +68,17 @@ export function heldBus(real: Bus, answers: HeldAnswers): Bus {
     publish: (appId, channel, frame, exceptSocketId) =>
       answers.hold(() => real.publish(appId, channel, frame, exceptSocketId)),
   };
+}
+
+export function heldOnlineUsers(real: OnlineUsers, answers: HeldAnswers): OnlineUsers {
+  return {
+    arrive: (signIn) => answers.hold(() => real.arrive(signIn)),
+    leave: (signIn) => answers.hold(() => real.leave(signIn)),
+    lapse: (appId, userId) => answers.hold(() => real.lapse(appId, userId)),
+    online: (appId, userIds) => answers.hold(() => real.online(appId, userIds)),
+  };
+}
+
+export function heldTerminations(real: Terminations, answers: HeldAnswers): Terminations {
+  return { terminate: (appId, userId) => answers.hold(() => real.terminate(appId, userId)) };
 }

@@ -2,14 +2,16 @@
 import type { NamedChannel } from "@earshot/protocol/api";
 import { channelKind } from "@earshot/protocol/channel";
 import type { ProtocolError } from "@earshot/protocol/errors";
-import { signChannel } from "@earshot/protocol/signature";
+import { signChannel, signUser } from "@earshot/protocol/signature";
 import { nodeDigest } from "@earshot/protocol/testing/node-digest";
 import { LocalBus } from "#cluster/local/bus";
 import { LocalLastEvents } from "#cluster/local/last-events";
 import { LocalOccupancy } from "#cluster/local/occupancy";
+import { LocalOnlineUsers } from "#cluster/local/online-users";
+import { LocalTerminations } from "#cluster/local/terminations";
 import type { App, AppDraft } from "#core/app";
 import { type Arrival, Connections } from "#core/connections";
-import type { Bus, LastEvents, Occupancy } from "#core/ports";
+import type { Bus, LastEvents, Occupancy, OnlineUsers, Terminations } from "#core/ports";
 import { Publisher } from "#core/publish";
 import { Queries } from "#core/queries";
 import { Session, type SessionParts } from "#core/session";
@@ -17,6 +19,8 @@ import { Subscriptions } from "#core/subscribe";
 import { SubscriptionCounts } from "#core/subscription-counts";
 import { Tallies } from "#core/tally";
 import { Taps } from "#core/taps";
+import { Users } from "#core/users";
+import { Watchlists } from "#core/watchlists";
 import { FakeSocket, FakeTopics } from "./fake-topics.ts";
 import { FixedApps } from "./fixed-apps.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -40,6 +44,9 @@ export interface WorldParts {
   readonly occupancy?: (local: LocalOccupancy) => Occupancy;
   readonly lastEvents?: (local: LocalLastEvents) => LastEvents;
   readonly bus?: (local: LocalBus) => Bus;
+  readonly online?: (local: LocalOnlineUsers) => OnlineUsers;
+  readonly terminations?: (local: LocalTerminations) => Terminations;
+  readonly offlineDelayMs?: number;
 }
 
 /** The whole core over the local ports, with fake sockets, fake time and seeded chance: put together as in server.ts. */
@@ -51,10 +58,13 @@ export class World {
   readonly topics = new FakeTopics();
   readonly localOccupancy = new LocalOccupancy();
   readonly localLastEvents = new LocalLastEvents({ clock: this.clock, maxEvents: 1_000 });
+  readonly localOnline = new LocalOnlineUsers();
   readonly connections: Connections;
   readonly bus: Bus;
   readonly counts: SubscriptionCounts;
   readonly subscriptions: Subscriptions;
+  readonly watchlists: Watchlists;
+  readonly users: Users;
   readonly publisher: Publisher;
   readonly queries: Queries;
   readonly sessionParts: SessionParts;
@@ -87,6 +97,12 @@ export class World {
       counts: this.counts,
       digest: nodeDigest,
     });
+    const online = parts.online?.(this.localOnline) ?? this.localOnline;
+    const offlineDelayMs = parts.offlineDelayMs ?? 0;
+    this.watchlists = new Watchlists({ apps, online, bus, clock, offlineDelayMs, failed });
+    const localTerminations = new LocalTerminations((appId, userId) => this.users.endSessions(appId, userId));
+    const terminations = parts.terminations?.(localTerminations) ?? localTerminations;
+    this.users = new Users({ online, terminations, watchlists: this.watchlists, digest: nodeDigest });
     this.publisher = new Publisher({ bus, lastEvents, occupancy, tallies, taps, clock });
     this.queries = new Queries({ occupancy, lastEvents });
     this.sessionParts = {
@@ -95,11 +111,13 @@ export class World {
       app: (appId) => apps.byId(appId),
       subscribe: (session, app, message) => this.subscriptions.subscribe(session, app, message),
       unsubscribe: (session, channel) => this.subscriptions.unsubscribe(session, channel),
+      signIn: (session, app, message) => this.users.signIn(session, app, message),
       clientEvent: (session, app, message) => this.publisher.clientEvent(session, app, message),
       ended: (session) => {
         this.connections.remove(session);
-        const answer = this.subscriptions.leaveAll(session);
-        if (answer instanceof Promise) answer.catch(failed);
+        for (const answer of [this.subscriptions.leaveAll(session), this.users.leave(session)]) {
+          if (answer instanceof Promise) answer.catch(failed);
+        }
       },
       failed: (_session, problem) => failed(problem),
     };
@@ -169,6 +187,13 @@ export class Client {
   subscribe(channel: string, channelData?: string): string[] {
     const auth = signChannel(nodeDigest, PAIR, this.socketId, channel, channelData);
     return this.send({ event: "pusher:subscribe", data: { channel, auth, channel_data: channelData } });
+  }
+
+  /** Signs in, with the app's key. */
+  signIn(userData: unknown): string[] {
+    const text = typeof userData === "string" ? userData : JSON.stringify(userData);
+    const auth = signUser(nodeDigest, PAIR, this.socketId, text);
+    return this.send({ event: "pusher:signin", data: { auth, user_data: text } });
   }
 
   unsubscribe(channel: string): string[] {

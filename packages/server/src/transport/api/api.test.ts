@@ -2,11 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { type ApiRequest, signApiRequest } from "@earshot/protocol/signature";
 import { nodeDigest } from "@earshot/protocol/testing/node-digest";
 import { FixedApps } from "#core/testing/fixed-apps";
-import { HeldAnswers, heldLastEvents } from "#core/testing/held-answers";
+import { HeldAnswers, heldLastEvents, heldTerminations, settled } from "#core/testing/held-answers";
 import { draft, PAIR, World, type WorldParts } from "#core/testing/world";
 import type { Log } from "#observe/log";
 import { Api } from "./api.ts";
 import { Authenticator } from "./authenticate.ts";
+import { parseApiPath } from "./routes.ts";
 
 /** The API over a world of fake sockets. */
 function apiOf(parts: WorldParts = {}) {
@@ -19,15 +20,27 @@ function apiOf(parts: WorldParts = {}) {
     error: (fields: unknown) => errors.push(fields),
     child: () => log,
   };
-  const { publisher, queries, taps, tallies, apps, clock } = world;
+  const { publisher, queries, taps, users, tallies, apps, clock } = world;
   const authenticator = new Authenticator({ apps, digest: nodeDigest, clock });
-  const api = new Api({ publisher, queries, taps, authenticator, tallies, maxBodyBytes: 100_000, log });
+  const api = new Api({
+    publisher,
+    queries,
+    taps,
+    users,
+    authenticator,
+    tallies,
+    maxBodyBytes: 100_000,
+    log,
+  });
   const send = async (method: string, path: string, rawQuery: string, body?: string) => {
     const request = new Request(
       `http://h${path}?${rawQuery}`,
       body === undefined ? { method } : { method, body },
     );
+    const apiPath = parseApiPath(path);
+    if (apiPath === undefined) throw new Error(`${path} is not the API's`);
     const answer = await api.answer({
+      ...apiPath,
       request,
       path,
       rawQuery,
@@ -285,5 +298,62 @@ describe("a back end that fails", () => {
     expect(await answer).toEqual({ status: 200, text: "{}" });
     expect(client.take().map((frame) => /"data":"(\d)"/.exec(frame)?.[1])).toEqual(["1", "2", "3"]);
     expect(world.localLastEvents.recall("4711", "cache-x")).toMatchObject({ data: "3" });
+  });
+});
+
+describe("POST /users/USER/terminate_connections", () => {
+  const python = "/users/u-7/terminate_connections";
+
+  test("ends the connections that are signed in as the user, and answers {}", async () => {
+    const { world, post } = apiOf();
+    const [client, other] = [world.connect(), world.connect()];
+    client.signIn({ id: "anna@example.com" });
+    other.signIn({ id: "u-8" });
+    const answer = await post("/users/anna%40example.com/terminate_connections", {});
+    expect(answer).toEqual({ status: 200, text: "{}" });
+    expect(client.session.isOpen).toBe(false);
+    expect(other.session.isOpen).toBe(true);
+  });
+
+  test("is a success for a user whom nobody knows, also without a body", async () => {
+    const { call } = apiOf();
+    expect(await call("POST", "/users/nobody/terminate_connections")).toEqual({ status: 200, text: "{}" });
+  });
+
+  test("finds the app by the key where the path does not name it, as python's", async () => {
+    const { world, call, send } = apiOf();
+    const client = world.connect();
+    client.signIn({ id: "u-7" });
+    const wrong = await send("POST", python, "auth_key=9f1c2e7a4b5d6083c1aa&auth_version=1.0", "{}");
+    expect(wrong.status).toBe(401);
+    expect(client.session.isOpen).toBe(true);
+    expect(await call("POST", "", { path: python, body: "{}" })).toEqual({ status: 200, text: "{}" });
+    expect(client.session.isOpen).toBe(false);
+  });
+
+  test("is refused there without a key, with an unknown one, with the signature of another path", async () => {
+    const { world, send } = apiOf();
+    const client = world.connect();
+    client.signIn({ id: "u-7" });
+    expect((await send("POST", python, "")).text).toStartWith("Missing parameter: auth_key\n");
+    expect((await send("POST", python, "auth_key=nobody")).text).toStartWith("Unknown auth_key\n");
+    const signed = { method: "POST", path: `/apps/4711${python}`, body: "{}" };
+    const query = signApiRequest(nodeDigest, PAIR, signed, 1_700_000_000);
+    expect((await send("POST", python, query, "{}")).text).toStartWith("Invalid signature: ");
+    expect((await send("GET", python, query)).status).toBe(405);
+    expect(client.session.isOpen).toBe(true);
+    expect(world.tallies.of("").refusals.get("apiKeyUnknown")).toBe(1);
+  });
+
+  test("waits for the other nodes", async () => {
+    const answers = new HeldAnswers();
+    const { world, post } = apiOf({ terminations: (local) => heldTerminations(local, answers) });
+    const client = world.connect();
+    client.signIn({ id: "u-7" });
+    const answer = post(python, {});
+    while (answers.count === 0) await settled();
+    await answers.releaseAll();
+    expect((await answer).status).toBe(200);
+    expect(client.session.isOpen).toBe(false);
   });
 });

@@ -3,14 +3,13 @@ import { Query } from "@earshot/protocol/query";
 import type { AppTally, Tallies } from "#core/tally";
 import type { Log } from "#observe/log";
 import { refusal } from "../answers.ts";
-import { decodeSegment } from "../request-path.ts";
 import type { Authenticator } from "./authenticate.ts";
 import { readBody } from "./body.ts";
 import type { ApiParts } from "./endpoint.ts";
-import { matchRoute } from "./routes.ts";
+import { type ApiPath, matchRoute } from "./routes.ts";
 
-/** A request for /apps/ID/..., as the router found it. */
-export interface ApiCall {
+/** A request for the API, as the router found it. */
+export interface ApiCall extends ApiPath {
   readonly request: Request;
   /** As requested. */
   readonly path: string;
@@ -44,13 +43,12 @@ export class Api {
   async answer(call: ApiCall): Promise<Response> {
     const { request, path } = call;
     const { method } = request;
-    const [, , rawAppId = "", ...segments] = (call.pathWithoutPrefix ?? path).split("/");
+    const { appId, segments } = call;
     const match = matchRoute(method, segments);
     if (match.found === "nothing") return refusal(protocolError("apiPathUnknown", { path }));
     if (match.found === "path")
       return refusal(protocolError("apiMethodWrong", { method, path, allowed: match.allowed }));
     const { name, endpoint } = match.route;
-    const appId = decodeSegment(rawAppId) ?? rawAppId;
     try {
       const query = new Query(call.rawQuery);
       const unproven = { appId, method, path, query, pathWithoutPrefix: call.pathWithoutPrefix };
@@ -73,8 +71,8 @@ export class Api {
   }
 
   /** Ids that belong to nobody are counted together, so that strangers cannot fill the metrics. */
-  #tallyOf(appId: string, failure: ProtocolError): AppTally {
-    return this.#tallies.of(failure.reason === "apiAppUnknown" ? "" : appId);
+  #tallyOf(appId: string | undefined, failure: ProtocolError): AppTally {
+    return this.#tallies.of(failure.reason === "apiAppUnknown" ? "" : (appId ?? ""));
   }
 
   #refuse(tally: AppTally, endpoint: string, failure: ProtocolError): Response {

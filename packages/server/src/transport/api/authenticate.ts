@@ -1,5 +1,5 @@
 import { type SignedRequest, verifyApiRequest, verifyBody } from "@earshot/protocol/api-signature";
-import { type ProtocolError, protocolError } from "@earshot/protocol/errors";
+import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 import type { Query } from "@earshot/protocol/query";
 import type { Digest } from "@earshot/protocol/signature";
 import { type App, activeKey } from "#core/app";
@@ -13,7 +13,8 @@ export interface AuthenticRequest {
 }
 
 export interface UnprovenRequest extends SignedRequest {
-  readonly appId: string;
+  /** Absent where the key says which app is meant. */
+  readonly appId: string | undefined;
 }
 
 /** The door of the HTTP API: nothing of a request is used before it has passed here. */
@@ -30,12 +31,19 @@ export class Authenticator {
 
   /** Comes before the body is read: strangers make the server read nothing. */
   verifySender(request: UnprovenRequest): App | ProtocolError {
-    const app = this.#apps.byId(request.appId);
-    if (app === undefined) return protocolError("apiAppUnknown", { app: request.appId });
+    const app = this.#appOf(request);
+    if (app instanceof ProtocolError) return app;
     const keys = { id: app.id, findPair: (key: string) => activeKey(app, key) };
     const failure = verifyApiRequest(this.#digest, request, keys, Math.floor(this.#clock.wallMs() / 1_000));
     if (failure !== undefined) return failure;
     return app.enabled ? app : protocolError("appDisabled", { app: app.id });
+  }
+
+  #appOf({ appId, query }: UnprovenRequest): App | ProtocolError {
+    if (appId !== undefined) return this.#apps.byId(appId) ?? protocolError("apiAppUnknown", { app: appId });
+    const key = query.get("auth_key");
+    if (key === undefined) return protocolError("apiKeyMissing");
+    return this.#apps.byKey(key)?.app ?? protocolError("apiKeyUnknown", { app: "ID" });
   }
 
   /** Ties the body to the signature of its request. */

@@ -3,19 +3,21 @@ import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The raw bytes of a request, never more than the limit. A body that says it is larger is not read at all. */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | ProtocolError> {
+export function readBody(
+  request: Request,
+  maxBytes: number,
+): ProtocolError | Promise<Uint8Array | ProtocolError> {
   const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > maxBytes)
-    return protocolError("apiBodyTooLarge", {}, { limit: maxBytes, actual: announced });
-  let body: Uint8Array;
-  try {
-    body = await request.bytes();
-  } catch {
+  if (announced > maxBytes) return tooLarge(maxBytes, announced);
+  return request.bytes().then(
+    (body) => (body.length <= maxBytes ? body : tooLarge(maxBytes, body.length)),
     // The caller went away, or a body without a length grew past what the listener reads.
-    return protocolError("apiBodyInvalid", { problem: `it broke off, or was longer than ${maxBytes} bytes` });
-  }
-  if (body.length <= maxBytes) return body;
-  return protocolError("apiBodyTooLarge", {}, { limit: maxBytes, actual: body.length });
+    () => protocolError("apiBodyInvalid", { problem: `it broke off, or was longer than ${maxBytes} bytes` }),
+  );
+}
+
+function tooLarge(limit: number, actual: number): ProtocolError {
+  return protocolError("apiBodyTooLarge", {}, { limit, actual });
 }
 
 /** The body as text, or why it is none. */

@@ -2,6 +2,7 @@ import type { ProtocolError } from "@earshot/protocol/errors";
 import type { Publisher } from "#core/publish";
 import type { Queries } from "#core/queries";
 import type { Taps } from "#core/taps";
+import type { Users } from "#core/users";
 import type { AuthenticRequest } from "./authenticate.ts";
 
 /** What the endpoints may use. */
@@ -9,6 +10,7 @@ export interface ApiParts {
   readonly publisher: Publisher;
   readonly queries: Queries;
   readonly taps: Taps;
+  readonly users: Users;
 }
 
 /**

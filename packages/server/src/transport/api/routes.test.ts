@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { matchRoute } from "./routes.ts";
+import { matchRoute, parseApiPath } from "./routes.ts";
 
 function found(method: string, path: string): string {
   const match = matchRoute(method, path.split("/"));
@@ -17,6 +17,8 @@ describe("a route", () => {
     ["GET", "channels/news/stats", "stats news"],
     ["POST", "channels/news/events", "legacy_events news"],
     ["GET", "tap", "tap"],
+    ["POST", "users/u-7/terminate_connections", "terminate u-7"],
+    ["POST", "users/anna%40example.com/terminate_connections", "terminate anna@example.com"],
   ])("%s %s is %s", (method, path, name) => {
     expect(found(method, path)).toBe(name);
   });
@@ -50,6 +52,39 @@ describe("a route", () => {
     ]) {
       expect(found("GET", path)).toBe("nothing");
       expect(found("POST", path)).toBe("nothing");
+    }
+  });
+});
+
+describe("a path of the API", () => {
+  test("names the app, also one with escapes", () => {
+    expect(parseApiPath("/apps/4711/events")).toEqual({ appId: "4711", segments: ["events"] });
+    expect(parseApiPath("/apps/a%2Db/channels/x%20y")).toEqual({
+      appId: "a-b",
+      segments: ["channels", "x%20y"],
+    });
+    expect(parseApiPath("/apps/%zz/events")).toEqual({ appId: "%zz", segments: ["events"] });
+  });
+
+  test("may name a user without the app, as python's does, in that one call", () => {
+    expect(parseApiPath("/users/u-7/terminate_connections")).toEqual({
+      appId: undefined,
+      segments: ["users", "u-7", "terminate_connections"],
+    });
+    for (const path of ["/users/u-7", "/users//terminate_connections", "/users/a/b/terminate_connections"]) {
+      expect(parseApiPath(path)).toBeUndefined();
+    }
+  });
+
+  test("is no other path", () => {
+    for (const path of [
+      "/",
+      "/apps",
+      "/app/KEY",
+      "/x/apps/4711/events",
+      "/x/users/u-7/terminate_connections",
+    ]) {
+      expect(parseApiPath(path)).toBeUndefined();
     }
   });
 });

@@ -6,6 +6,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { events } from "./events.ts";
 import { legacyEvents } from "./legacy-events.ts";
 import { tap } from "./tap.ts";
+import { terminate } from "./terminate.ts";
 
 /** One resource: its name in metrics, its path behind /apps/ID with `*` for a variable part, its method. */
 interface Route {
@@ -23,8 +24,29 @@ const ROUTES: readonly Route[] = [
   { name: "users", method: "GET", path: ["channels", "*", "users"], endpoint: channelUsers },
   { name: "stats", method: "GET", path: ["channels", "*", "stats"], endpoint: channelStats },
   { name: "legacy_events", method: "POST", path: ["channels", "*", "events"], endpoint: legacyEvents },
+  { name: "terminate", method: "POST", path: ["users", "*", "terminate_connections"], endpoint: terminate },
   { name: "tap", method: "GET", path: ["tap"], endpoint: tap },
 ];
+
+/** What a path of the API names, or undefined where it is none of the API's. */
+export interface ApiPath {
+  /** Absent where the request's auth_key says which app is meant. */
+  readonly appId: string | undefined;
+  /** The parts behind /apps/ID, still encoded. */
+  readonly segments: readonly string[];
+}
+
+/** python's library leaves /apps/ID out in one of its calls. */
+const WITHOUT_APP = /^\/users\/[^/]+\/terminate_connections$/;
+
+/** @param path without a configured prefix */
+export function parseApiPath(path: string): ApiPath | undefined {
+  if (path.startsWith("/apps/")) {
+    const [, , appId = "", ...segments] = path.split("/");
+    return { appId: decodeSegment(appId) ?? appId, segments };
+  }
+  return WITHOUT_APP.test(path) ? { appId: undefined, segments: path.split("/").slice(1) } : undefined;
+}
 
 export type RouteMatch =
   | { readonly found: "route"; readonly route: Route; readonly variables: readonly string[] }

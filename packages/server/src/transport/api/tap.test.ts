@@ -6,7 +6,7 @@ import { tap } from "./tap.ts";
 
 function watch(rawQuery = "") {
   const world = new World();
-  const { publisher, queries, taps } = world;
+  const { publisher, queries, taps, users } = world;
   let onlookers = 0;
   const open = taps.open.bind(taps);
   taps.open = (appId: string, channels: readonly string[], show: (event: TappedEvent) => void) => {
@@ -21,7 +21,7 @@ function watch(rawQuery = "") {
   };
   let keptOpen = 0;
   const request = { app: world.app(), query: new Query(rawQuery), body: new Uint8Array() };
-  const answer = tap({ publisher, queries, taps }, request, [], () => {
+  const answer = tap({ publisher, queries, taps, users }, request, [], () => {
     keptOpen++;
   });
   const reader = answer instanceof Response ? answer.body?.getReader() : undefined;
