@@ -24,6 +24,7 @@ const STRANGE_CHANNELS: readonly [string, ...string[]] = [
   "a:b",
   "#",
   "#server-to-user-",
+  "#server-to-user-u-1",
   "#server-to-user-u-7",
   "#server-to-user-a/b",
   "#x",
@@ -72,27 +73,35 @@ const EVENTS: readonly [string, ...string[]] = [
 ];
 
 export function channelName(chance: SeededChance): string {
-  return chance.integer(8) === 0 ? chance.pick(STRANGE_CHANNELS) : chance.pick(SHARED);
+  if (chance.integer(8) === 0) return chance.pick(STRANGE_CHANNELS);
+  return chance.integer(3) === 0 ? chance.pick(["private-x", "presence-x"]) : chance.pick(SHARED);
 }
 
 /** A message as a client could send it, whole or damaged. */
 export function textStep(chance: SeededChance, client: number): Step {
   if (chance.integer(400) === 0) return { do: "text", client, text: large(chance) };
-  const { text, sign } = message(chance);
-  const damaged = chance.integer(5) < 3 ? mutated(chance, text) : text;
-  return sign === undefined
-    ? { do: "text", client, text: damaged }
-    : { do: "text", client, text: damaged, sign };
+  const { text, sign, signIn } = message(chance);
+  const isForged = (sign ?? signIn) !== undefined && chance.integer(40) === 0;
+  const isDamaged = !isForged && chance.integer(5) < 3;
+  return {
+    do: "text",
+    client,
+    text: isDamaged ? mutated(chance, text) : text,
+    ...(sign === undefined ? {} : { sign }),
+    ...(signIn === undefined ? {} : { signIn }),
+    ...(isForged ? { forged: true as const } : {}),
+  };
 }
 
 interface Message {
   readonly text: string;
   readonly sign?: readonly [string, string?];
+  readonly signIn?: string;
 }
 
 function message(chance: SeededChance): Message {
   const kind = chance.integer(10);
-  if (kind < 5) return subscribe(chance);
+  if (kind < 5) return chance.integer(8) === 0 ? signInMessage(chance) : subscribe(chance);
   const channel = channelName(chance);
   if (kind < 7) return { text: JSON.stringify({ event: "pusher:unsubscribe", data: { channel } }) };
   if (kind < 9) return clientEvent(chance, channel);
@@ -104,7 +113,7 @@ function message(chance: SeededChance): Message {
 
 function subscribe(chance: SeededChance): Message {
   const channel = channelName(chance);
-  const needsMember = channel.startsWith("presence-") || chance.integer(10) === 0;
+  const needsMember = channel.startsWith("presence-") !== (chance.integer(15) === 0);
   const channelData = needsMember ? memberData(chance) : undefined;
   const data = { channel, auth: AUTH_MARK, channel_data: channelData };
   const doubleEncoded = chance.integer(10) === 0;
@@ -116,12 +125,30 @@ function subscribe(chance: SeededChance): Message {
   return { text, sign: channelData === undefined ? [channel] : [channel, channelData] };
 }
 
+function signInMessage(chance: SeededChance): Message {
+  const watchlist = chance.pick<unknown>([
+    undefined,
+    [],
+    ["u-1", "u-2"],
+    ["u-1", "u-1"],
+    [7],
+    "u-1",
+    Array(101).fill("u"),
+  ]);
+  const whole = JSON.stringify({ id: chance.pick(USERS), user_info: { name: "Zoë" }, watchlist });
+  const data = (chance.integer(4) === 0 ? mutated(chance, whole) : whole).toWellFormed();
+  const text = JSON.stringify({ event: "pusher:signin", data: { auth: AUTH_MARK, user_data: data } });
+  return { text, signIn: data };
+}
+
 function memberData(chance: SeededChance): string {
   const info = chance.integer(3) === 0 ? { name: "Zoë" } : undefined;
   const text = JSON.stringify({
     user_id: chance.integer(6) === 0 ? chance.integer(10) : chance.pick(USERS),
     user_info: info,
   });
+  if (chance.integer(20) === 0) return `{"user_id":"u-1","user_info":${large(chance)}}`;
+  if (chance.integer(20) === 0) return `{"user_id":${strangeToken(chance)}}`.toWellFormed();
   return chance.integer(4) === 0 ? mutated(chance, text).toWellFormed() : text;
 }
 
@@ -137,6 +164,8 @@ function clientEvent(chance: SeededChance, channel: string): Message {
     strangeToken(chance),
   ]);
   const forged = chance.integer(5) === 0 ? ',"user_id":"forged","userId":"forged","extra":{}' : "";
+  if (chance.integer(40) === 0)
+    return { text: `{"event":"client-x","channel":"${channel}","data":${large(chance)}}` };
   const withData = chance.integer(6) === 0 ? "" : `,"data":${data}`;
   return {
     text: `{"event":${JSON.stringify(event)},"channel":${JSON.stringify(channel)}${withData}${forged}}`,
@@ -185,6 +214,7 @@ export function requestStep(chance: SeededChance, appId: string): RequestStep {
     path: `/apps/${chance.integer(25) === 0 ? chance.pick(["", "3", "nobody", "__proto__", "%zz", "4711%20"]) : appId}${damagedPath}`,
     query: isWhole || chance.integer(3) > 0 ? query : damagedUrl(chance, query),
     sign: chance.integer(12) > 0,
+    ...(chance.integer(20) === 0 ? { forged: true as const } : {}),
     ...(chance.integer(12) === 0 ? { tamper: [chance.integer(400), chance.integer(7)] as const } : {}),
     framing: chance.integer(3) === 0 ? chance.pick(FRAMINGS) : "length",
   };
@@ -224,7 +254,7 @@ function damagedUrl(chance: SeededChance, text: string): string {
 function segment(chance: SeededChance): string {
   const name = channelName(chance);
   return chance.integer(3) === 0
-    ? name.replaceAll(/[/?#\u0000-\u0020]/g, "_")
+    ? name.replaceAll(/[/?#\s\p{Cc}]/gu, "_")
     : encodeURIComponent(name.toWellFormed());
 }
 
@@ -250,7 +280,9 @@ function event(chance: SeededChance): Record<string, unknown> {
 }
 
 function eventBody(chance: SeededChance): string {
-  const channels = Array.from({ length: chance.integer(4) }, () => channelName(chance));
+  const count = chance.integer(20) === 0 ? chance.pick([0, 99, 100, 101]) : chance.integer(4);
+  const channels = Array.from({ length: count }, () => chance.pick(SHARED));
+  if (chance.integer(8) === 0) channels.push(channelName(chance));
   const where = chance.pick<Record<string, unknown>>([
     { channels },
     { channels },

@@ -91,6 +91,9 @@ const CHARACTERS: readonly [string, ...string[]] = [
   "e",
 ];
 
+/** Longer texts are not searched for values: that would take longer than the server takes with them. */
+const MAX_SEARCHED_CHARS = 4_000;
+
 type Mutation = (chance: SeededChance, text: string) => string;
 
 const MUTATIONS: readonly [Mutation, ...Mutation[]] = [
@@ -142,10 +145,10 @@ export function strangeToken(chance: SeededChance): string {
 
 /** Texts of a size or depth that costs something. */
 export function large(chance: SeededChance): string {
-  const depth = chance.pick([100, 511, 513, 5_000, 30_000, 100_000]);
+  const depth = chance.pick([100, 511, 513, 5_000, 30_000, 40_000, 100_000]);
   return chance.pick([
     () => "[".repeat(depth) + "]".repeat(depth),
-    () => '{"a":'.repeat(depth) + "1" + "}".repeat(depth),
+    () => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`,
     () => "[".repeat(depth),
     () => `"${"x".repeat(chance.pick([1_000, 10_241, 90_000, 300_000]))}"`,
     () => `"${"\\u0000".repeat(chance.pick([1_000, 10_241, 20_000]))}"`,
@@ -187,6 +190,7 @@ function inserted(chance: SeededChance, text: string): string {
 
 /** Any value of the text becomes one of another type. */
 function withOtherToken(chance: SeededChance, text: string): string {
+  if (text.length > MAX_SEARCHED_CHARS) return text;
   const tokens = [...text.matchAll(TOKEN)];
   const token = tokens[chance.integer(Math.max(tokens.length, 1))];
   if (token === undefined) return text;
@@ -195,6 +199,7 @@ function withOtherToken(chance: SeededChance, text: string): string {
 
 /** A key that is there twice, with another value the second time. */
 function withSecondKey(chance: SeededChance, text: string): string {
+  if (text.length > MAX_SEARCHED_CHARS) return text;
   const keys = [...text.matchAll(/"(?:[^"\\]|\\.)*":/g)];
   const key = keys[chance.integer(Math.max(keys.length, 1))];
   if (key === undefined) return text;
