@@ -79,7 +79,11 @@ function connect(userId = "somebody", more = {}) {
     wsPort: server.port,
     httpHost: server.host,
     httpPort: server.port,
-    ...(transport === undefined ? {} : { enabledTransports: [/** @type {import("pusher-js/types/src/core/config").Transport} */ (transport)] }),
+    ...(transport === undefined
+      ? {}
+      : {
+          enabledTransports: [/** @type {import("pusher-js/types/src/core/config").Transport} */ (transport)],
+        }),
     forceTLS: false,
     channelAuthorization: { transport: "ajax", endpoint, params: { user_id: userId } },
     ...more,
@@ -172,7 +176,8 @@ async function state(path, params = {}) {
 /** @param {string} channel */
 async function vacated(channel) {
   const endMs = Date.now() + PATIENCE_MS;
-  while ((await state(`/channels/${channel}`)).occupied) assert(Date.now() < endMs, `${channel} stays occupied`);
+  while ((await state(`/channels/${channel}`)).occupied)
+    assert(Date.now() < endMs, `${channel} stays occupied`);
 }
 
 /** The channels that a client who comes back must be in again. */

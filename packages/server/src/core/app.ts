@@ -126,7 +126,7 @@ export function checkLimit(name: string, value: unknown): number {
   );
 }
 
-export function checkOrigin(origin: string): string {
+function checkOrigin(origin: string): string {
   if (origin === "*" || ORIGIN.test(origin)) return origin.toLowerCase();
   throw new InvalidApp(
     `Origin ${JSON.stringify(origin)} is not valid: write scheme and host, such as https://shop.example.com, or https://*.example.com for all hosts below.`,

@@ -120,7 +120,7 @@ export class Users {
     this.#watchlists.unwatch(session, before);
     session.send(frames.signinSuccess(text));
     if (app.features.watchlist && data.watchlistAsked > watchlist.length) {
-      const measured = { limit: watchlist.length, actual: data.watchlistAsked };
+      const measured = { limit: app.limits.maxWatchlist, actual: data.watchlistAsked };
       session.refuse(protocolError("watchlistLimit", { users: watchlist.join(", ") }, measured));
     }
     return this.#watchlists.watch(session, watchlist);

@@ -74,7 +74,7 @@ export class Watchlists {
     return this.#tell(appId, userId, true, exceptSocketId);
   }
 
-  /** The user's last connection is gone. */
+  /** The user's last connection is gone, from here or from a node that died. */
   left(appId: string, userId: string): Answer<void> {
     if (this.#isQuiet) return;
     if (this.#offlineDelayMs === 0) return this.#lapse(appId, userId);
