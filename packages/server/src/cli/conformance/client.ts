@@ -9,7 +9,7 @@ import { mountPath, openSocket } from "./socket.ts";
 import type { Target } from "./target.ts";
 import { type Closed, clientFrame, FrameReader, OPCODE, readClose } from "./websocket-frame.ts";
 
-export const PROTOCOL_QUERY = "protocol=7&client=js&version=8.6.0&flash=false";
+const PROTOCOL_QUERY = "protocol=7&client=js&version=8.6.0&flash=false";
 
 const ACCEPT_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // RFC 6455, 1.3
 const MAX_HEAD_BYTES = 64 * 1024; // ours
