@@ -36,6 +36,7 @@ import { websocketHandler } from "#transport/websocket";
 const TICK_MS = 1_000;
 const SWEEP_MS = 60_000;
 const CLOSE_LOOK_MS = 20;
+const HTTP_GOODBYE_MS = 500; // ours: the answers that end with a goodbye leave; others, such as taps, would never end
 
 export interface ServerParts {
   readonly settings: Settings;
@@ -188,8 +189,12 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
       listener.stopAccepting();
       subscriptions.beQuiet();
       watchlists.beQuiet();
+      const saysGoodbyeOverHttp = fallback.sessions > 0;
       connections.shutDown();
-      await untilEmpty(listener, settings["shutdown.graceSeconds"] * 1_000);
+      const graceMs = settings["shutdown.graceSeconds"] * 1_000;
+      await until(() => listener.openConnections === 0, graceMs);
+      if (saysGoodbyeOverHttp)
+        await until(() => listener.openAnswers === 0, Math.min(graceMs, HTTP_GOODBYE_MS));
       clearInterval(ticking);
       await Promise.all([listener.stop(), metricsListener?.stop()]);
     },
@@ -227,9 +232,10 @@ function watchFor(
   );
 }
 
-async function untilEmpty(listener: Listener, graceMs: number): Promise<void> {
-  const endMs = performance.now() + graceMs;
-  while (listener.openConnections > 0 && performance.now() < endMs) await Bun.sleep(CLOSE_LOOK_MS);
+/** Waits for a condition, but not for longer than so. */
+async function until(isSo: () => boolean, timeoutMs: number): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
+  while (!isSo() && performance.now() < endMs) await Bun.sleep(CLOSE_LOOK_MS);
 }
 
 function shownHost(host: string): string {

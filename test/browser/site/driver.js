@@ -79,6 +79,15 @@ export const driver = {
     }
   },
 
+  /**
+   * @param {string} channel
+   * @param {string} event
+   * @param {(data: { at: number }) => void} callback
+   */
+  bind(channel, event, callback) {
+    theClient().channel(channel).bind(event, callback);
+  },
+
   /** @param {string} name */
   unsubscribe(name) {
     theClient().unsubscribe(name);

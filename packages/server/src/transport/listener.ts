@@ -63,6 +63,11 @@ export class Listener {
     return [this.#current, ...this.#retired].reduce((sum, server) => sum + server.pendingWebSockets, 0);
   }
 
+  /** Requests that are not answered to their end. */
+  get openAnswers(): number {
+    return [this.#current, ...this.#retired].reduce((sum, server) => sum + server.pendingRequests, 0);
+  }
+
   /** Lets nobody in any more; those who are in stay. */
   stopAccepting(): void {
     void this.#current.stop(false);

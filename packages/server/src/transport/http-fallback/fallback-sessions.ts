@@ -47,6 +47,10 @@ export class FallbackSessions {
     this.#parts = parts;
   }
 
+  get count(): number {
+    return this.#open.size;
+  }
+
   find(name: string): FallbackSession | undefined {
     return this.#open.get(name);
   }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { Query } from "@earshot/protocol/query";
+import fc from "fast-check";
 import { FixedApps } from "#core/testing/fixed-apps";
 import { draft, PAIR } from "#core/testing/world";
 import { GOODBYE_MS } from "./fallback-sessions.ts";
@@ -207,6 +208,26 @@ describe("posts", () => {
     const answers = await poll({ n: 4 });
     expect(answers.indexOf("subscription_succeeded")).toBeGreaterThan(0);
     expect(answers.indexOf("subscription_succeeded")).toBeLessThan(answers.indexOf("pusher:error"));
+  });
+
+  test("of any bytes get a status that says what was wrong, and the session lives", async () => {
+    await poll();
+    const strange = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.json(),
+      fc.json().map((text) => `[${JSON.stringify(text)}]`),
+    );
+    await fc.assert(
+      fc.asyncProperty(strange, fc.option(fc.nat(), { nil: undefined }), async (body, n) => {
+        const { status } = await ask("xhr_send", { body, ...(n === undefined ? {} : { n }) });
+        expect([204, 400, 413]).toContain(status);
+        pass(1_000);
+        await post([]);
+        expect(await poll()).toMatch(/^a\[/);
+      }),
+    );
+    expect(stage.world.connections.count).toBe(1);
+    expect(stage.world.failures).toEqual([]);
   });
 
   test("that wait in too great a number end the session with 4100", async () => {

@@ -45,6 +45,11 @@ export class HttpFallback {
     this.#parts = parts;
   }
 
+  /** Sessions that are open. */
+  get sessions(): number {
+    return this.#parts.sessions.count;
+  }
+
   answer(call: FallbackCall): Response | Promise<Response> {
     const { path, request } = call;
     const { method } = request;

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { ManualClock } from "#core/testing/manual-clock";
 import { Inlet, OVERTAKEN_WAIT_MS, requestNumber } from "./inlet.ts";
 import { ManualAlarms } from "./testing/fallback-world.ts";
@@ -111,6 +112,29 @@ describe("posts of one session", () => {
     pass(OVERTAKEN_WAIT_MS);
     expect(taken).toEqual([]);
   });
+});
+
+test("whatever the order and the repetitions, all posts are taken once, in the order of their numbers", () => {
+  const numbers = fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { minLength: 1 });
+  fc.assert(
+    fc.property(numbers, fc.array(fc.nat({ max: 59 })), (sent, again) => {
+      const got: number[] = [];
+      const manual = new ManualAlarms(clock);
+      const one = new Inlet({
+        later: manual.later,
+        take: (messages) => got.push(...messages.map(Number)),
+      });
+      one.skip(0);
+      for (const number of [...sent, ...again.map((at) => sent[at % sent.length] ?? 1)])
+        one.put(number, [String(number)]);
+      for (let gap = 0; gap <= 60; gap++) {
+        clock.advance(OVERTAKEN_WAIT_MS);
+        manual.ring();
+      }
+      expect(got).toEqual([...sent].sort((a, b) => a - b));
+      expect(one.waiting).toBe(0);
+    }),
+  );
 });
 
 test.each([
