@@ -98,7 +98,6 @@ async function vigilFor(stage: Stage): Promise<Vigil> {
 }
 
 function mustLive(closed: Closed | undefined, { waitedSeconds }: Vigil, more: string): void {
-  must(closed === undefined, () =>
-    `it was closed with ${closed?.code} ${closed?.reason ?? ""} within ${waitedSeconds} s ${more}`.trim(),
-  );
+  const seen = ["it was closed with", closed?.code, closed?.reason, `within ${waitedSeconds} s`, more];
+  must(closed === undefined, () => seen.filter((part) => part !== "").join(" "));
 }

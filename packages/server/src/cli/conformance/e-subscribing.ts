@@ -235,8 +235,7 @@ export const SUBSCRIBING: Section = {
       run: async (stage) => {
         const client = await stage.connect();
         client.leave(stage.name());
-        client.leave("");
-        client.send({ event: "pusher:unsubscribe", data: {} });
+        client.leave(stage.name("private-"));
         await stage.quiet(client);
         for (const frame of client.frames.filter(({ event }) => event === "pusher:error"))
           mustEqual(errorOf(frame)["code"], null, "the code of pusher:error");

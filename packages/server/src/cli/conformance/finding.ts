@@ -17,8 +17,13 @@ export function must(isSo: boolean, seen: string | (() => string)): asserts isSo
 export function mustEqual(actual: unknown, expected: unknown, what: string): void {
   must(
     isDeepStrictEqual(actual, expected),
-    () => `${what} is ${shown(actual)} where ${shown(expected)} was awaited`,
+    () => `${what} is ${asJson(actual)} where ${asJson(expected)} was awaited`,
   );
+}
+
+/** With quotation marks around a text, so that the text "7" and the number 7 differ. */
+function asJson(value: unknown): string {
+  return shortened(JSON.stringify(value) ?? "nothing");
 }
 
 /** A value as part of a line, shortened, without characters that a terminal acts on. */

@@ -111,7 +111,7 @@ export const USERS: Section = {
         ];
         for (const client of signedIn) await signIn(stage, client, { id });
         const answer = await stage.post(`/users/${id}/terminate_connections`, "{}");
-        mustEqual([answer.status, answer.body], [200, "{}"], "the answer");
+        mustEqual(answer.status, 200, "the status");
         for (const client of signedIn) {
           const { code } = await client.closed();
           must(code >= 4_000 && code < 4_300, `closed with ${code}`);

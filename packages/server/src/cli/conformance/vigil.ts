@@ -16,7 +16,7 @@ export interface Vigil {
   readonly waitedSeconds: number;
   /** The close of a client that answers ping frames and nothing else. */
   readonly quiet: Closed | undefined;
-  /** The close of a client that was sent `pusher:ping` and never answered one, but answers ping frames. */
+  /** It was sent a `pusher:ping`, which it does not answer either. */
   readonly wasAskedByEvent: boolean;
   /** The close of a client that only sends ping frames, and answers nothing. */
   readonly pinging: Closed | undefined;
@@ -55,6 +55,8 @@ async function keepVigil(target: Target): Promise<Vigil> {
     const dead = await stage.connect({ answersPings: false });
     await dead.join(channel, memberData("dead"));
     const pinging = await stage.connect({ answersPings: false });
+    // Some servers close who is neither signed in nor on a channel that needs a signature.
+    for (const client of [quiet, pinging]) await client.join(stage.name("private-"));
     const beatMs = Math.max(250, (announced * 1_000) / 3);
     const beat = setInterval(() => {
       pinging.sendFrame(OPCODE.ping, "here");
