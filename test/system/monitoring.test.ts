@@ -55,8 +55,8 @@ describe("metrics on the main port", () => {
     expect(values.get(`earshot_deliveries_total{${app}}`)).toBe(3);
     expect(values.get(`earshot_api_requests_total{${app},endpoint="events",status="200"}`)).toBe(1);
     expect(values.get(`earshot_api_requests_total{${app},endpoint="channels",status="401"}`)).toBe(1);
-    expect(values.get(`earshot_refusals_total{${app},reason="apiSignatureInvalid"}`)).toBe(1);
-    expect(values.get(`earshot_refusals_total{app="",reason="appUnknown"}`)).toBe(1);
+    expect(values.get(`earshot_refusals_total{${app},reason="apiSignatureInvalid",limit=""}`)).toBe(1);
+    expect(values.get(`earshot_refusals_total{app="",reason="appUnknown",limit=""}`)).toBe(1);
     expect(values.get("process_resident_memory_bytes")).toBeGreaterThan(10_000_000);
   });
 

@@ -4,6 +4,7 @@ import {
   ERRORS,
   type ErrorName,
   type ErrorRow,
+  LIMIT_OF,
   MAX_QUOTED_CHARS,
   ProtocolError,
   protocolError,
@@ -17,6 +18,13 @@ const NAMES = Object.keys(ERRORS) as ErrorName[]; // the table's own keys
 function placeholders({ text, remedy }: ErrorRow): string[] {
   return [...`${text} ${remedy}`.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
 }
+
+test("the remedy of a refusal names the limit that it comes from, and no limit is without its name", () => {
+  for (const [reason, limit] of Object.entries(LIMIT_OF)) {
+    expect([reason, ERRORS[reason as ErrorName].remedy]).toEqual([reason, expect.stringContaining(limit)]);
+  }
+  expect(NAMES.filter((name) => ERRORS[name].type === "LimitReached" && !(name in LIMIT_OF))).toEqual([]);
+});
 
 describe("golden refusals", () => {
   const golden = new Golden("refusals");

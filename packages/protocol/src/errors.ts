@@ -125,7 +125,7 @@ export const ERRORS = {
     "LimitReached",
     "ours",
     "Over capacity: messages arrive faster than they can be answered",
-    "Wait for answers before you send more; reconnect after a second or more.",
+    "Wait for answers before you send more, or raise the setting socket.maxQueuedMessages; reconnect after a second or more.",
   ),
   fallbackBacklog: row(
     4100,
@@ -653,6 +653,30 @@ export const ERRORS = {
     "Ask again in a few seconds.",
   ),
 } as const satisfies Record<string, ErrorRow>;
+
+/** The limit or setting that a refusal comes from, where it comes from one; its remedy names it too. */
+export const LIMIT_OF: Readonly<Partial<Record<keyof typeof ERRORS, string>>> = {
+  connectionQuota: "maxConnections",
+  queueOverflow: "socket.maxQueuedMessages",
+  fallbackBacklog: "socket.maxBackpressureBytes",
+  authorizationTimeout: "authorizationTimeoutSeconds",
+  frameTooLarge: "maxFrameBytes",
+  subscriptionLimit: "maxSubscriptionsPerConnection",
+  channelNameTooLong: "maxChannelNameChars",
+  userIdTooLong: "maxUserIdChars",
+  signInIdTooLong: "maxUserIdChars",
+  memberTooLarge: "maxMemberBytes",
+  signInInfoTooLarge: "maxMemberBytes",
+  presenceFull: "maxPresenceMembers",
+  watchlistLimit: "maxWatchlist",
+  clientEventRate: "maxClientEventsPerSecond",
+  clientEventTooLarge: "maxEventBytes",
+  eventNameTooLong: "maxEventNameChars",
+  apiBodyTooLarge: "http.maxBodyBytes",
+  apiTooManyChannels: "maxChannelsPerEvent",
+  apiTooManyEvents: "maxBatchEvents",
+  apiDataTooLarge: "maxEventBytes",
+};
 
 export type ErrorName = keyof typeof ERRORS;
 

@@ -36,7 +36,7 @@ describe("metrics", () => {
       'earshot_api_messages_total{app="4711"} 6',
       'earshot_client_messages_total{app="4711"} 7',
       'earshot_deliveries_total{app="4711"} 9',
-      'earshot_refusals_total{app="4711",reason="presenceFull"} 1',
+      'earshot_refusals_total{app="4711",reason="presenceFull",limit="maxPresenceMembers"} 1',
       'earshot_api_requests_total{app="4711",endpoint="events",status="200"} 1',
       'earshot_api_requests_total{app="4711",endpoint="events",status="413"} 1',
     ]);

@@ -1,3 +1,4 @@
+import { LIMIT_OF } from "@earshot/protocol/errors";
 import { equalInConstantTime } from "@earshot/protocol/signature";
 import { Counter, Gauge, Registry } from "prom-client";
 import type { Tallies } from "#core/tally";
@@ -37,12 +38,14 @@ export class Metrics {
     const refusals = new Counter({
       name: "earshot_refusals_total",
       help: "What was refused, by reason; docs/protocol/errors.md lists the reasons.",
-      labelNames: ["app", "reason"],
+      labelNames: ["app", "reason", "limit"],
       registers,
       collect: () => {
         refusals.reset();
         for (const [app, tally] of tallies.all()) {
-          for (const [reason, count] of tally.refusals) refusals.inc({ app, reason }, count);
+          for (const [reason, count] of tally.refusals) {
+            refusals.inc({ app, reason, limit: LIMIT_OF[reason] ?? "" }, count);
+          }
         }
       },
     });
