@@ -111,6 +111,7 @@ function startSoketi(more: Readonly<Record<string, string>>): Promise<ServerProc
       SOKETI_DEFAULT_APP_ENABLE_CLIENT_MESSAGES: "true",
       SOKETI_DEFAULT_APP_MAX_CLIENT_EVENTS_PER_SEC: "10",
       SOKETI_DEFAULT_APP_USER_AUTHENTICATION: "true",
+      SOKETI_EVENT_MAX_SIZE_IN_KB: "10", // the documented limit of the protocol
       ...more,
     }),
   });

@@ -1,3 +1,4 @@
+import { openFallbackSessions } from "../load/fallback-sessions.ts";
 import { figure, type Scene, size } from "../scene.ts";
 import { burst } from "./burst.ts";
 
@@ -17,9 +18,15 @@ export const fanout: Scene = {
     { flag: "triggers", default: 2_000, doc: "signed triggers that are measured" },
     { flag: "warm-up", default: 500, doc: "signed triggers before that" },
     { flag: "bytes", default: 200, doc: "length of each event's data" },
+    {
+      flag: "fallback-sessions",
+      default: 0,
+      doc: "streaming sessions of the HTTP fallback that are idle beside, where the server has them",
+    },
     { flag: "in-flight", default: 16, doc: "requests under way at one time, one a connection" },
   ],
-  connections: (sizes) => size(sizes, "subscribers") + size(sizes, "in-flight"),
+  connections: (sizes) =>
+    size(sizes, "subscribers") + size(sizes, "in-flight") + size(sizes, "fallback-sessions"),
   columns: [
     { figure: "cpuSeconds", title: "CPU s", digits: 2, spread: true },
     { figure: "cpuPerDelivery", title: "us CPU/delivery", digits: 3 },
@@ -27,6 +34,7 @@ export const fanout: Scene = {
     { figure: "wallSeconds", title: "wall s", digits: 2 },
     { figure: "deliveriesPerSecond", title: "deliveries/s", digits: 0 },
     { figure: "residentMib", title: "RSS MiB", digits: 0 },
+    { figure: "fallbackSessions", title: "idle fallback sessions", digits: 0 },
   ],
   compared: "cpuPerDelivery",
   budgets: [
@@ -48,6 +56,7 @@ export const fanout: Scene = {
     },
   ],
   play: async (stage, sizes) => {
+    const idle = await openFallbackSessions(stage.server.target, size(sizes, "fallback-sessions"));
     const figures = await burst(stage, {
       subscribers: size(sizes, "subscribers"),
       triggers: size(sizes, "triggers"),
@@ -56,8 +65,10 @@ export const fanout: Scene = {
       inFlight: size(sizes, "in-flight"),
       samples: SAMPLES,
     });
+    idle.close();
     return {
       ...figures,
+      fallbackSessions: idle.open,
       cpuPerDelivery: (1e6 * figure(figures, "cpuSeconds")) / figure(figures, "delivered"),
     };
   },
