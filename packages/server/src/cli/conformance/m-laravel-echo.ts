@@ -26,7 +26,10 @@ export const LARAVEL_ECHO: Section = {
         const client = await stage.connect();
         const success = await client.join(stage.name("presence-"), memberData("ann"));
         const hash = recordOf(recordOf(innerOf(success)["presence"])?.["hash"]);
-        must(hash !== undefined && Object.hasOwn(hash, "ann"), () => `no hash: ${shown(success.raw)}`);
+        must(
+          hash !== undefined && Object.hasOwn(hash, "ann"),
+          () => `the user is no key of hash: ${shown(success.raw)}`,
+        );
         must(hash["ann"] !== null && hash["ann"] !== undefined, () => `null in ${shown(success.raw)}`);
       },
     },
