@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: golden files lie on a disk; the protocol itself reads none
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const ROOT = new URL("../../../../test/golden/", import.meta.url);

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: a test's hashing is the runtime's; the protocol itself has none
 import { createHash, createHmac } from "node:crypto";
 import type { Digest } from "../signature.ts";
 

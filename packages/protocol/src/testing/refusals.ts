@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: golden cases for tests; it imports only files of the protocol
 import { type ErrorName, type Measured, type ProtocolError, protocolError } from "../errors.ts";
 
 interface Case {

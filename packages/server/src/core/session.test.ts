@@ -338,7 +338,7 @@ describe("with a back end that answers later", () => {
     for (let message = 0; message < 3; message++) expect(client.sendText(PING)).toEqual([]);
     expect(client.socket.goodbye).toBeUndefined();
     expect(client.sendText(PING)).toEqual([
-      '{"event":"pusher:error","data":{"code":4100,"message":"Over capacity: messages arrive faster than they can be answered","limit":3,"actual":4,"remedy":"Wait for answers before you send more; reconnect after a second or more."}}',
+      '{"event":"pusher:error","data":{"code":4100,"message":"Over capacity: messages arrive faster than they can be answered","limit":3,"actual":4,"remedy":"Wait for answers before you send more, or raise the setting socket.maxQueuedMessages; reconnect after a second or more."}}',
     ]);
     expect(client.socket.goodbye).toMatchObject({ code: 4100 });
     await answers.releaseAll();

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: shared by tests of the core and of the rooms around it
 import type { Socket, Topics } from "#core/ports";
 
 /** How a fake connection was ended from the server's side. */

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: shared by tests of the core and of the rooms around it
 import { type App, type AppDraft, type AppKey, makeApp } from "#core/app";
 import type { AppStore } from "#core/ports";
 

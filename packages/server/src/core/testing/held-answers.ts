@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: shared by tests of the core and of the rooms around it
 import type { Bus, LastEvents, Occupancy, OnlineUsers, Terminations } from "#core/ports";
 
 interface Held {

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: shared by tests of the core and of the rooms around it
 import type { Clock } from "#core/ports";
 
 /** Time that stands still until a test moves it. */

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: shared by tests of the core and of the rooms around it
 import type { Chance } from "#core/ports";
 
 /** Chance that a seed decides: the same seed gives the same numbers on every machine (mulberry32). */

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: shared by tests of the core and of the rooms around it
 import type { NamedChannel } from "@earshot/protocol/api";
 import { channelKind } from "@earshot/protocol/channel";
 import type { ProtocolError } from "@earshot/protocol/errors";
