@@ -94,6 +94,7 @@ test("never throws", () => {
       query.list("a");
       for (const [key] of query.parameters) expect(query.get(key)).toBeDefined();
     }),
+    { examples: [["=value"], ["a=1&=value"]] },
   );
 });
 

@@ -56,6 +56,7 @@ const AMPERSAND = 38;
 const EQUALS = 61;
 
 function valueAsItStands(raw: string, name: string): string | undefined {
+  if (name === "") return undefined; // it is found everywhere, without end
   let at = raw.indexOf(name);
   while (at >= 0) {
     const end = at + name.length;
