@@ -89,9 +89,7 @@ const REFUSED: Probe[] = [
   ...["config", "observe", "cluster", "store", "webhooks"].flatMap((room) =>
     importing(`${SERVER}/${room}/x.ts`, "#core/session"),
   ),
-  ...["webhooks", "transport", "dashboard"].flatMap((room) =>
-    importing(`${SERVER}/${room}/x.ts`, "bun:sqlite"),
-  ),
+  ...["transport", "dashboard"].flatMap((room) => importing(`${SERVER}/${room}/x.ts`, "bun:sqlite")),
   ...importing(
     `${SERVER}/x.ts`,
     "#cli/main",
@@ -135,7 +133,14 @@ const ALLOWED: Probe[] = [
     ...importing(`${SERVER}/${room}/x.ts`, "#core/ports", "#core/app", "@earshot/protocol/limits"),
     ...importing(`${SERVER}/${room}/inner/x.ts`, "../own.ts"),
   ]),
-  ...["cluster", "store"].flatMap((room) => importing(`${SERVER}/${room}/x.ts`, "bun:sqlite")),
+  ...["cluster", "store", "webhooks"].flatMap((room) => importing(`${SERVER}/${room}/x.ts`, "bun:sqlite")),
+  ...importing(
+    `${SERVER}/webhooks/x.ts`,
+    "#core/lane",
+    "#core/webhook-filter",
+    "#core/answer",
+    "#core/testing/x",
+  ),
   ...importing(`${SERVER}/x.ts`, "@earshot/protocol/limits", ...BELOW_SERVER.map((room) => `#${room}/x`)),
   ...importing(`${SERVER}/cli/x.ts`, "../server.ts"),
 ];

@@ -51,7 +51,7 @@ export const PROGRAMS = {
   redis: {
     variable: "EARSHOT_TEST_REDIS_SERVER",
     aptPackage: "redis-server",
-    neededBy: "test/cluster",
+    neededBy: "packages/gate",
     search: () => firstExecutable(onPath("redis-server")),
   },
 };

@@ -4,6 +4,7 @@ import { type Client, PAIR } from "../../packages/server/src/core/testing/world.
 import type { Log } from "../../packages/server/src/observe/log.ts";
 import { Api } from "../../packages/server/src/transport/api/api.ts";
 import { Authenticator } from "../../packages/server/src/transport/api/authenticate.ts";
+import { apiPartsOf } from "../../packages/server/src/transport/api/testing/api-parts.ts";
 import { ClientAddress } from "../../packages/server/src/transport/client-address.ts";
 import { fallbackOf } from "../../packages/server/src/transport/http-fallback/testing/fallback-world.ts";
 import { Metrics } from "../../packages/server/src/transport/metrics.ts";
@@ -62,7 +63,7 @@ class CorePlay {
   readonly #relayed = new Map<Client, number>();
 
   constructor() {
-    const { publisher, queries, taps, users, tallies, apps, clock } = this.#stage.world;
+    const { tallies, apps, clock } = this.#stage.world;
     const log: Log = {
       debug: () => undefined,
       info: () => undefined,
@@ -71,10 +72,11 @@ class CorePlay {
       child: () => log,
     };
     const authenticator = new Authenticator({ apps, digest, clock });
+    const parts = apiPartsOf(this.#stage.world);
     this.#router = {
-      api: new Api({ publisher, queries, taps, users, authenticator, tallies, maxBodyBytes: 200_000, log }),
+      api: new Api({ ...parts, authenticator, tallies, maxBodyBytes: 200_000, log }),
       fallback: fallbackOf(this.#stage.world).fallback,
-      metrics: new Metrics(tallies),
+      metrics: new Metrics({ tallies, ...parts }),
       metricsToken: "",
       readiness: () => ({ isReady: true }),
       clientAddress: new ClientAddress([]),

@@ -3,6 +3,7 @@ import { draft, PAIR } from "../../packages/server/src/core/testing/world.ts";
 import type { Log } from "../../packages/server/src/observe/log.ts";
 import { type RunningServer, startServer } from "../../packages/server/src/server.ts";
 import { FixedApps } from "../support/fixed-apps.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { OTHER_PAIR, signedQuery } from "./core-stage.ts";
 import { SHARED } from "./generate.ts";
 import { Peer } from "./peer.ts";
@@ -28,7 +29,12 @@ export class ServerStage {
       error: (fields, message) => this.errors.push(`${message} ${JSON.stringify(fields)}`),
       child: () => log,
     };
-    this.server = startServer({ settings: settings(), apps: new FixedApps(draft({ features }), other), log });
+    this.server = startServer({
+      settings: settings(),
+      apps: new FixedApps(draft({ features }), other),
+      log,
+      version: "0",
+    });
     this.port = Number(new URL(this.server.url).port);
   }
 
@@ -54,5 +60,6 @@ export class ServerStage {
 
 function settings(): Settings {
   const defaults = Object.fromEntries(SETTING_PATHS.map((path) => [path, settingRow(path).default]));
-  return { ...(defaults as Settings), "http.host": "127.0.0.1", "http.port": 0 }; // a row has the type of its setting
+  const ours = { "http.host": "127.0.0.1", "http.port": 0, "data.dir": temporaryFolder() };
+  return { ...(defaults as Settings), ...ours }; // a row has the type of its setting
 }

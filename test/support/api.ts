@@ -52,6 +52,17 @@ export async function callApi(
   return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) };
 }
 
+/** The address of a signed GET, for who reads the answer as it comes. */
+export function signedUrl(
+  earshot: Earshot,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): string {
+  const fullPath = `/apps/${earshot.app.id}${path}`;
+  const parameters = new URLSearchParams(signed(earshot, "GET", fullPath, undefined, { query }));
+  return `${earshot.url}${fullPath}?${parameters}`;
+}
+
 /** Publishes one event and expects that it is accepted. */
 export async function publish(
   earshot: Earshot,

@@ -44,6 +44,8 @@ export interface RawClient {
   subscribe(channel: string, extra?: Subscribe): Promise<Frame>;
   readonly closed: Promise<Closed>;
   close(): void;
+  /** Ends the connection without a word. */
+  kill(): void;
 }
 
 export const QUERY = "protocol=7&client=test&version=1";
@@ -85,6 +87,7 @@ export async function connectRaw(earshot: Earshot, options: RawOptions = {}): Pr
     },
     closed,
     close: () => socket.close(),
+    kill: () => socket.terminate(),
   };
   return client;
 }

@@ -155,3 +155,6 @@ export const MAX_TIMESTAMP_SKEW_SECONDS = 600; // reference implementation of th
 /** Above this many subscribers, subscription counts are announced at most once per `SUBSCRIPTION_COUNT_PAUSE_MS`. */
 export const SUBSCRIPTION_COUNT_EAGER_MAX = 100; // official documentation
 export const SUBSCRIPTION_COUNT_PAUSE_MS = 5_000; // official documentation
+
+/** The highest number that a quota may allow a channel, whether a rule of the app or a signed `channel_data` sets it. */
+export const MAX_QUOTA_SUBSCRIPTIONS = 1_000_000; // ours: a quota that is never reached is none

@@ -1,7 +1,10 @@
 /** The composition root: the only file that knows every room. */
 
+import { join } from "node:path";
+import { LocalAnnouncer } from "#cluster/local/announcer";
 import { LocalBus } from "#cluster/local/bus";
 import { LocalLastEvents } from "#cluster/local/last-events";
+import { Ledger } from "#cluster/local/ledger";
 import { LocalOccupancy } from "#cluster/local/occupancy";
 import { LocalOnlineUsers } from "#cluster/local/online-users";
 import { LocalTerminations } from "#cluster/local/terminations";
@@ -23,6 +26,7 @@ import { Authenticator } from "#transport/api/authenticate";
 import { CertificateProblem, readCertificate, watchCertificate } from "#transport/certificate";
 import { ClientAddress } from "#transport/client-address";
 import { nativeDigest } from "#transport/digest";
+import { GateReports } from "#transport/gate-reports";
 import { FallbackSessions } from "#transport/http-fallback/fallback-sessions";
 import { FallbackTopics } from "#transport/http-fallback/fallback-topics";
 import { HttpFallback } from "#transport/http-fallback/http-fallback";
@@ -32,6 +36,9 @@ import { MetricsListener } from "#transport/metrics-listener";
 import { type Pages, route } from "#transport/router";
 import { NativeTopics } from "#transport/topics";
 import { websocketHandler } from "#transport/websocket";
+import { DeliveryStore } from "#webhooks/delivery-store";
+import { Sender } from "#webhooks/sender";
+import { Webhooks } from "#webhooks/webhooks";
 
 const TICK_MS = 1_000;
 const SWEEP_MS = 60_000;
@@ -42,6 +49,8 @@ export interface ServerParts {
   readonly settings: Settings;
   readonly apps: AppStore;
   readonly log: Log;
+  /** Of the program, as receivers of webhooks see it. */
+  readonly version: string;
   /** Why the process should get no traffic although it runs, or undefined where all is well. */
   readonly unreadyReason?: () => string | undefined;
   readonly pages?: Pages;
@@ -55,7 +64,14 @@ export interface RunningServer {
 }
 
 /** @throws where the port, the address or the certificate cannot be used */
-export function startServer({ settings, apps, log, unreadyReason, pages }: ServerParts): RunningServer {
+export function startServer({
+  settings,
+  apps,
+  log,
+  version,
+  unreadyReason,
+  pages,
+}: ServerParts): RunningServer {
   const clock = systemClock();
   const tallies = new Tallies();
   const digest = nativeDigest();
@@ -68,7 +84,22 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
 
   const fallbackTopics = new FallbackTopics();
   const topics = new NativeTopics(fallbackTopics);
-  const occupancy = new LocalOccupancy();
+  const ledger = new Ledger(join(settings["data.dir"], "outbox.db"));
+  const announcer = new LocalAnnouncer({
+    ledger,
+    clock,
+    later: systemAlarm,
+    vacatedDelayMs: settings["occupancy.vacatedDelayMs"],
+    commitGapMs: settings["occupancy.commitGapMs"],
+    subscriptions: (appId, channel) => occupancy.counts(appId, channel).subscriptions,
+    trouble: (problem) =>
+      log.error(
+        { problem: describe(problem) },
+        "the outbox cannot be written: changes wait, subscribes go on",
+      ),
+    recovered: () => log.info({}, "the outbox can be written again"),
+  });
+  const occupancy = new LocalOccupancy(announcer);
   const lastEvents = new LocalLastEvents({ clock, maxEvents: settings["cache.maxEvents"] });
   const connections = new Connections({ apps, tallies, clock, chance: systemChance(), times });
   const bus = new LocalBus({
@@ -78,14 +109,22 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
       tallies.of(appId).deliveries += frames;
     },
   });
-  const counts = new SubscriptionCounts({ apps, bus, clock, failed });
-  const subscriptions = new Subscriptions({ occupancy, bus, lastEvents, counts, digest });
+  const counts = new SubscriptionCounts({ apps, bus, outbox: announcer, clock, failed });
+  const subscriptions = new Subscriptions({
+    occupancy,
+    bus,
+    lastEvents,
+    counts,
+    outbox: announcer,
+    clock,
+    digest,
+  });
   const online = new LocalOnlineUsers();
   const offlineDelayMs = settings["watchlist.offlineDelayMs"];
   const watchlists = new Watchlists({ apps, online, bus, clock, offlineDelayMs, failed });
   const terminations = new LocalTerminations((appId, userId) => users.endSessions(appId, userId));
   const users = new Users({ online, terminations, watchlists, digest });
-  const publisher = new Publisher({ bus, lastEvents, occupancy, tallies, taps, clock });
+  const publisher = new Publisher({ bus, lastEvents, occupancy, outbox: announcer, tallies, taps, clock });
   const queries = new Queries({ occupancy, lastEvents });
 
   const sessionParts: SessionParts = {
@@ -109,12 +148,52 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
       ),
   };
 
-  const metrics = new Metrics(tallies);
+  const deliveries = new DeliveryStore({
+    file: join(settings["data.dir"], "deliveries.db"),
+    later: systemAlarm,
+    log,
+  });
+  const sender = new Sender({
+    timeoutMs: settings["webhooks.timeoutMs"],
+    targets: settings["webhooks.targets"],
+    clock,
+  });
+  const webhooks = new Webhooks({
+    apps,
+    outbox: announcer,
+    store: deliveries,
+    send: (request) => sender.send(request),
+    digest,
+    clock,
+    chance: systemChance(),
+    later: systemAlarm,
+    settings: {
+      retryBaseMs: settings["webhooks.retryBaseMs"],
+      retryMaxMs: settings["webhooks.retryMaxMs"],
+      poisonMs: settings["webhooks.poisonMs"],
+      giveUpMs: settings["webhooks.giveUpMs"],
+      maxWaiting: settings["webhooks.maxWaiting"],
+    },
+    userAgent: `Earshot/${version}`,
+    log,
+  });
+  const gates = new GateReports(clock);
+  const outboxHealth = () => {
+    const { held, dropped, problem } = announcer.health;
+    return { held, dropped, isFailing: problem !== undefined };
+  };
+  const metrics = new Metrics({ tallies, apps, webhookStatus: webhooks, gates, clock, outboxHealth });
   const api = new Api({
     publisher,
     queries,
     taps,
     users,
+    apps,
+    outbox: announcer,
+    webhookStatus: webhooks,
+    gates,
+    clock,
+    later: systemAlarm,
     authenticator: new Authenticator({ apps, digest, clock }),
     tallies,
     maxBodyBytes: settings["http.maxBodyBytes"],
@@ -135,13 +214,17 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
     maxBodyBytes: settings["http.maxBodyBytes"],
     maxQueuedMessages: settings["socket.maxQueuedMessages"],
   });
+  const outboxProblem = () => {
+    const { problem } = announcer.health;
+    return problem === undefined ? undefined : `the outbox cannot be written (${problem})`;
+  };
   const routerParts = {
     api,
     fallback,
     metrics,
     metricsToken: settings["metrics.token"],
     readiness: () => {
-      const why = connections.isShuttingDown ? "it is shutting down" : unreadyReason?.();
+      const why = connections.isShuttingDown ? "it is shutting down" : (unreadyReason?.() ?? outboxProblem());
       return why === undefined ? ({ isReady: true } as const) : ({ isReady: false, why } as const);
     },
     clientAddress: new ClientAddress(settings["http.trustedProxies"]),
@@ -172,6 +255,13 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
       ? undefined
       : new MetricsListener(metrics, settings["metrics.host"], settings["metrics.port"]);
 
+  announcer.settleFor(
+    Math.max(
+      settings["occupancy.settleMs"],
+      ledger.takePlannedStop() ? settings["occupancy.plannedSettleMs"] : 0,
+    ),
+  );
+  webhooks.start().catch(failed);
   const ticking = setInterval(() => {
     connections.checkLiveness();
     counts.tick();
@@ -188,6 +278,7 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
       clearInterval(sweeping);
       listener.stopAccepting();
       subscriptions.beQuiet();
+      announcer.beQuiet();
       watchlists.beQuiet();
       const saysGoodbyeOverHttp = fallback.sessions > 0;
       connections.shutDown();
@@ -197,6 +288,11 @@ export function startServer({ settings, apps, log, unreadyReason, pages }: Serve
         await until(() => listener.openAnswers === 0, Math.min(graceMs, HTTP_GOODBYE_MS));
       clearInterval(ticking);
       await Promise.all([listener.stop(), metricsListener?.stop()]);
+      announcer.stop();
+      await webhooks.stop();
+      sender.close();
+      deliveries.close();
+      ledger.close();
     },
   };
 }

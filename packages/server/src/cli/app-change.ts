@@ -1,8 +1,10 @@
 /** The flags of `earshot apps create` and `update`, and the change that they ask for. */
 import { LIMIT_NAMES, type LimitName } from "@earshot/protocol/limits";
 import type { FlagKind } from "#config/load";
+import { parseQuota, type Quota } from "#core/quota";
 import type { AppChange } from "#store/apps";
 import { Refused } from "#store/refused";
+import { flag, type Given } from "./given.ts";
 
 /** `maxConnections` is `max-connections`, without the dashes in front. */
 export function limitFlag(name: LimitName): string {
@@ -21,10 +23,10 @@ export const CHANGE_FLAGS: Readonly<Record<string, FlagKind>> = {
   "subscription-count": "text",
   watchlist: "text",
   "allowed-origin": "texts",
+  quota: "texts",
+  "no-quotas": "boolean",
   ...LIMIT_FLAGS,
 };
-
-type Given = Readonly<Record<string, boolean | string | readonly string[] | undefined>>;
 
 /** @throws Refused where a value is not of its kind; whether it is allowed, the core says */
 export function changeFrom(given: Given): AppChange {
@@ -46,22 +48,17 @@ export function changeFrom(given: Given): AppChange {
     },
     limits,
     ...(Array.isArray(origins) ? { allowedOrigins: origins.filter((origin) => origin !== "") } : {}),
+    ...quotasFrom(given),
   };
 }
 
-function flag<const Field extends string>(
-  given: Given,
-  name: string,
-  field: Field,
-): { readonly [F in Field]?: boolean } {
-  const text = given[name];
-  if (text === undefined) return {};
-  if (text !== "true" && text !== "false") {
-    throw new Refused(
-      `--${name} = ${JSON.stringify(text)} is neither true nor false: write --${name} true, or --${name} false.`,
-    );
-  }
-  return { [field]: text === "true" } as { readonly [F in Field]?: boolean }; // the one field that was asked for
+function quotasFrom({ quota, "no-quotas": none }: Given): { readonly quotas?: readonly Quota[] } {
+  const texts = Array.isArray(quota) ? quota.filter((text) => text !== "") : [];
+  if (none !== true) return quota === undefined ? {} : { quotas: texts.map(parseQuota) };
+  if (texts.length === 0) return { quotas: [] };
+  throw new Refused(
+    `--quota ${JSON.stringify(texts[0])} and --no-quotas contradict each other: give --quota alone, it replaces all quotas.`,
+  );
 }
 
 function limitFrom(name: LimitName, text: string): number | undefined {

@@ -2,8 +2,11 @@
 
 import { DEFAULT_LIMITS, LIMIT_NAMES } from "@earshot/protocol/limits";
 import type { App, AppKey } from "#core/app";
+import { writeQuota } from "#core/quota";
 import { limitFlag } from "./app-change.ts";
 import { printable } from "./terminal.ts";
+import { date, table } from "./text-table.ts";
+import { endpointAsJson } from "./webhook-text.ts";
 
 export function appsAsTable(apps: readonly App[]): string {
   if (apps.length === 0) return `There are no apps yet: make one with "earshot apps create".`;
@@ -31,6 +34,8 @@ export function appShown(app: App, withSecrets: boolean): string {
       ["subscription-count", yes(app.features.subscriptionCount)],
       ["watchlist", yes(app.features.watchlist)],
       ["allowed-origin", app.allowedOrigins.join(" ") || "any"],
+      ["quota", app.quotas.map(writeQuota).join(" ") || "none"],
+      ["webhook endpoints", String(app.webhooks.length)],
       ...LIMIT_NAMES.map((name) => [
         limitFlag(name),
         `${app.limits[name]}${app.limits[name] === DEFAULT_LIMITS[name] ? "" : ` (default ${DEFAULT_LIMITS[name]})`}`,
@@ -62,6 +67,7 @@ export function credentials(app: App, pair: AppKey): string {
 export function appAsJson(app: App, shows: (pair: AppKey) => boolean) {
   return {
     ...app,
+    webhooks: app.webhooks.map((endpoint) => endpointAsJson(endpoint, false)),
     keys: app.keys.map((pair) => {
       const { secret, ...rest } = pair;
       return shows(pair) ? { ...rest, secret } : rest;
@@ -71,22 +77,4 @@ export function appAsJson(app: App, shows: (pair: AppKey) => boolean) {
 
 function activeKeys(app: App): readonly AppKey[] {
   return app.keys.filter(({ revoked }) => !revoked);
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = [];
-  for (const row of rows)
-    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
-}
-
-function date(unixMs: number): string {
-  return new Date(unixMs).toISOString();
 }

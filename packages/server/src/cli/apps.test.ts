@@ -13,6 +13,7 @@ interface ShownApp {
   readonly limits: Readonly<Record<string, number>>;
   readonly features: Readonly<Record<string, boolean>>;
   readonly allowedOrigins: readonly string[];
+  readonly quotas: readonly { readonly prefix: string; readonly maxSubscriptions: number }[];
 }
 
 function commands() {
@@ -88,6 +89,26 @@ test("update changes switches, origins and every limit", async () => {
     const { min } = LIMITS[name];
     expect((await json("update", id, `--${flag}`, String(min))).limits[name]).toBe(min);
   }
+});
+
+test("quotas are replaced as a whole, shown, and taken away", async () => {
+  const { text, json } = commands();
+  const { id } = await json("create", "--quota", "private-user-*=10");
+  const two = ["--quota", "private-user-*=10", "--quota", "x*: 3"];
+  expect((await json("update", id, ...two)).quotas).toEqual([
+    { prefix: "private-user-", maxSubscriptions: 10 },
+    { prefix: "x", maxSubscriptions: 3 },
+  ]);
+  expect((await text("show", id)).out).toMatch(/^quota +private-user-\*=10 x\*=3$/m);
+  expect((await json("update", id, "--name", "x")).quotas).toHaveLength(2);
+  expect((await json("update", id, "--no-quotas")).quotas).toEqual([]);
+  await json("update", id, ...two);
+  expect((await json("update", id, "--quota", "")).quotas).toEqual([]);
+  expect((await text("show", id)).out).toMatch(/^quota +none$/m);
+  const both = await text("update", id, "--quota", "a*=1", "--no-quotas");
+  expect(both.err).toBe(
+    '--quota "a*=1" and --no-quotas contradict each other: give --quota alone, it replaces all quotas.',
+  );
 });
 
 test("a wrong change is refused in one line", async () => {

@@ -5,17 +5,13 @@ import type { App, AppKey } from "#core/app";
 import type { Apps } from "#store/apps";
 import { CHANGE_FLAGS, changeFrom } from "./app-change.ts";
 import { appAsJson, appShown, appsAsTable, credentials } from "./app-text.ts";
+import type { Said } from "./said.ts";
 import { tellProblems } from "./tell-problems.ts";
 import type { Terminal } from "./terminal.ts";
 import { unknownCommand } from "./unknown-command.ts";
 import { withApps } from "./with-apps.ts";
 
 type Flags = OwnFlags<Readonly<Record<string, FlagKind>>>;
-
-interface Said {
-  readonly text: string;
-  readonly json: unknown;
-}
 
 interface Action {
   /** What has to be named, in order. */

@@ -4,8 +4,10 @@ import { InvalidApp } from "#core/app";
 import { redactText } from "#observe/redact";
 import { Refused } from "#store/refused";
 import { DatabaseProblem } from "#store/sql";
+import { DeliveryFileProblem } from "#webhooks/delivery-file";
 import manifest from "../../package.json" with { type: "json" };
 import { apps } from "./apps.ts";
+import { backup } from "./backup.ts";
 import { config } from "./config.ts";
 import { conformance } from "./conformance/command.ts";
 import { serve } from "./serve.ts";
@@ -14,14 +16,17 @@ import { processTerminal, type Terminal } from "./terminal.ts";
 import { trigger } from "./trigger.ts";
 import { unknownCommand } from "./unknown-command.ts";
 import { OVERVIEW, USAGES } from "./usage.ts";
+import { webhooks } from "./webhooks.ts";
 
 type Command = (args: readonly string[], terminal: Terminal) => number | Promise<number>;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: (args) => serve(args),
   apps,
+  webhooks,
   trigger,
   tail,
+  backup,
   config,
   conformance,
   help,
@@ -65,10 +70,12 @@ function asksForHelp(args: readonly string[]): boolean {
   return flags.includes("--help") || flags[0] === "-h";
 }
 
+/** What a person can mend; the message is one line that says how. */
+const FOR_PERSONS = [Refused, InvalidApp, DatabaseProblem, DeliveryFileProblem];
+
 function lineOf(error: unknown, terminal: Terminal): string {
-  if (error instanceof Refused || error instanceof InvalidApp || error instanceof DatabaseProblem)
-    return error.message;
   if (!(error instanceof Error)) return `Something unexpected happened: ${redactText(String(error))}`;
+  if (FOR_PERSONS.some((kind) => error instanceof kind)) return error.message;
   const isDebugging = terminal.env["EARSHOT_LOG_LEVEL"] === "debug";
   return isDebugging && error.stack !== undefined
     ? redactText(error.stack)

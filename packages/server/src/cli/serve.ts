@@ -1,5 +1,6 @@
 /** `earshot serve`: one server, from its settings to its last client. */
 import { hostname } from "node:os";
+import { LedgerProblem } from "#cluster/local/ledger";
 import { type Settings, settingRow } from "#config/fields";
 import { parseGivenApp } from "#config/given-app";
 import { loadSettings } from "#config/load";
@@ -14,6 +15,8 @@ import { Refused } from "#store/refused";
 import { DatabaseProblem } from "#store/sql";
 import { nativeDigest } from "#transport/digest";
 import { firstLightPages } from "#transport/first-light";
+import { DeliveryFileProblem } from "#webhooks/delivery-file";
+import manifest from "../../package.json" with { type: "json" };
 import { type RunningServer, startServer } from "../server.ts";
 import { watchLauncher } from "./launcher-watch.ts";
 import { listenProblem } from "./listen-problem.ts";
@@ -74,7 +77,8 @@ export async function serve(args: readonly string[]): Promise<number> {
 
 function start(settings: Settings, apps: AppDirectory, log: Log): RunningServer {
   const unreadyReason = () => (apps.isCurrent ? undefined : "the database does not answer");
-  if (!settings.dev) return startServer({ settings, apps, log, unreadyReason });
+  const { version } = manifest;
+  if (!settings.dev) return startServer({ settings, apps, log, version, unreadyReason });
   let url = "";
   const pages = firstLightPages({
     app: () => apps.all()[0],
@@ -85,7 +89,7 @@ function start(settings: Settings, apps: AppDirectory, log: Log): RunningServer 
     triggerFlags:
       settings["data.dir"] === settingRow("data.dir").default ? [] : ["--data", settings["data.dir"]],
   });
-  const server = startServer({ settings, apps, log, unreadyReason, pages });
+  const server = startServer({ settings, apps, log, version, unreadyReason, pages });
   url = reachableUrl(server.url);
   return server;
 }
@@ -157,8 +161,7 @@ function catchStrays(log: Log): void {
 
 /** One line for what a person can mend; undefined for a bug. */
 function personsProblem(problem: unknown, settings: Settings): string | undefined {
-  if (problem instanceof Refused || problem instanceof DatabaseProblem || problem instanceof InvalidApp) {
-    return problem.message;
-  }
+  const forPersons = [Refused, DatabaseProblem, LedgerProblem, DeliveryFileProblem, InvalidApp];
+  if (problem instanceof Error && forPersons.some((kind) => problem instanceof kind)) return problem.message;
   return problem instanceof Error ? listenProblem(problem, settings) : undefined;
 }

@@ -1,6 +1,7 @@
 /** What `earshot help` says. Flags and limits come from their tables. */
 
 import { LIMIT_NAMES, LIMITS } from "@earshot/protocol/limits";
+import { WEBHOOK_NAMES } from "@earshot/protocol/webhook";
 import { flagOf, SETTING_PATHS, type SettingPath, settingRow, variableOf } from "#config/fields";
 import { limitFlag } from "./app-change.ts";
 
@@ -42,7 +43,52 @@ CHANGES:
   --subscription-count true|false
   --watchlist true|false      signed-in users hear of the users that they watch
   --allowed-origin ORIGIN     may be repeated; replaces all origins; "" allows every origin
+  --quota PREFIX*=NUMBER      subscriptions that each channel of such a name may have, such as private-user-*=10; may be
+                              repeated; replaces all quotas; --no-quotas takes them away
 ${LIMIT_NAMES.map(limitLine).join("\n")}`,
+
+  webhooks: `earshot webhooks list [--endpoint ID] [--secrets] [--json]
+earshot webhooks add --url URL [CHANGES] [--json]         prints the new endpoint with its id
+earshot webhooks update --endpoint ID CHANGES [--json]
+earshot webhooks remove --endpoint ID [--json]
+earshot webhooks test --endpoint ID [--json]              sends one signed request without events, now
+earshot webhooks deliveries [FILTER] [--json]             what was sent, newest first
+earshot webhooks deliveries --show DELIVERY [--json]      its requests and responses in full
+earshot webhooks redeliver --delivery DELIVERY [--json]   sends its events again
+earshot webhooks redeliver --endpoint ID --since TIME [--json]
+earshot webhooks redeliver --endpoint ID --dead-only [--json]
+
+Works beside a running server, which takes up a change within about a second. In place of an ID the URL of an endpoint
+will do where no other endpoint has the same.
+
+  --app ID              the app; may be left out where there is only one
+  --secrets             also shows the values of headers, which else are shown as "set"
+${DATABASE_FLAGS}
+
+CHANGES:
+  --url URL             http or https, without credentials
+  --events LIST         of ${WEBHOOK_NAMES.slice(0, 4).join(", ")},
+                        ${WEBHOOK_NAMES.slice(4).join(", ")}; default: the first four
+  --prefix TEXT         only channels whose name starts so; "" for all
+  --suffix TEXT         only channels whose name ends so; "" for all
+  --batch true|false    several events in one request; default true
+  --header "NAME: VALUE"
+                        sent with each request; may be repeated; replaces all headers; "" takes them away
+  --enabled true|false  a disabled endpoint is paused: its events wait
+
+A test comes from this command, not from the server. It carries the header X-Earshot-Test and ends with exit code 0 only
+where the answer is 2xx. Two settings count for it; those that the server got as flags it must get as well:
+${flagLines(["webhooks.targets", "webhooks.timeoutMs"])}
+
+FILTER, where deliveries are kept in the data folder of the server:
+  --endpoint ID         of this endpoint only
+  --failed              attempts that did not succeed
+  --dead                events that are no longer tried
+  --since TIME          such as 10m, 2h or 1d for how long ago, or 2026-01-31T09:30:00Z
+  --limit NUMBER        so many; default 20
+
+To send again, a running server is asked, or the next one that starts on the data folder. Events that a newer state of
+their channel or member has replaced are skipped, and listed.`,
 
   trigger: `earshot trigger CHANNEL EVENT DATA [--socket-id ID] [--print-curl]
 
@@ -62,6 +108,15 @@ no channel becomes occupied by it.
 
 ${TARGET}`,
 
+  backup: `earshot backup --to FOLDER [--data DIR]
+
+Copies what a server keeps in its data folder, as it is at one moment, also while the server runs. A server that is started
+on the copy waits until clients had time to come back, then tells what has changed. Apps that are kept in PostgreSQL are
+backed up there.
+
+  --to FOLDER           new or empty; only this user may read it, because it holds secrets
+${flagLines(["data.dir"])}`,
+
   config: `earshot config print [--json] [FLAGS]     the settings in effect, each with where it comes from
 earshot config check [FLAGS]              says what is wrong with them, exit code 1 where anything is
 
@@ -77,6 +132,12 @@ where none could be run. docs/guides/conformance.md tells more.
   --json FILE           writes all results to a file as well
   --prefix PATH         a path that the server is mounted under as well, such as /realtime
   --other-node URL      another node of the same cluster
+  --webhook-listen HOST:PORT
+                        where the server sends the app's webhooks; without it and --url the kit adds an endpoint to the
+                        app of the data folder, and a second app, and takes both away at the end
+  --webhook-delay-ms N  how long the server waits before it announces channel_vacated; default 3000
+  --second-app ID:KEY:SECRET
+                        another app whose webhooks go to the same address
   --slow                also waits for the server's time-outs, about three minutes
   --stop-pid PID        at the very end sends SIGTERM to the server's process, to see how it takes leave
   --insecure            takes any certificate
@@ -91,8 +152,10 @@ export const OVERVIEW = `Earshot is a realtime server that speaks Pusher Channel
 
   earshot serve                        runs the server
   earshot apps list|create|show|update|rotate-key|revoke-key|delete
+  earshot webhooks list|add|update|remove|test|deliveries|redeliver
   earshot trigger CHANNEL EVENT DATA   publishes one event
   earshot tail [CHANNEL...]            prints events as they are published
+  earshot backup --to FOLDER           copies the data folder, also while the server runs
   earshot config print|check           shows or checks the settings
   earshot conformance                  checks a server, of any make, against the client checklist
   earshot help COMMAND                 tells more about one of them

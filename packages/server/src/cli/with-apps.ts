@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "#config/fields";
 import { Apps } from "#store/apps";
-import { openDatabase } from "#store/database";
+import { type Database, openDatabase } from "#store/database";
 import { makeDataFolder } from "#store/folder";
 import { Refused } from "#store/refused";
 
@@ -11,9 +11,9 @@ import { Refused } from "#store/refused";
  *
  * @param mayMake whether the folder and the database may be made; otherwise a wrong folder would look like an empty one
  */
-export async function withApps<T>(
+export async function withDatabase<T>(
   settings: Settings,
-  work: (apps: Apps) => Promise<T>,
+  work: (database: Database) => Promise<T>,
   mayMake = false,
 ): Promise<T> {
   const [dataDir, url] = [settings["data.dir"], settings["database.url"]];
@@ -27,8 +27,17 @@ export async function withApps<T>(
   }
   const database = await openDatabase({ dataDir, url });
   try {
-    return await work(new Apps(database));
+    return await work(database);
   } finally {
     await database.close();
   }
+}
+
+/** The same, for a command that is about apps. */
+export function withApps<T>(
+  settings: Settings,
+  work: (apps: Apps) => Promise<T>,
+  mayMake = false,
+): Promise<T> {
+  return withDatabase(settings, (database) => work(new Apps(database)), mayMake);
 }

@@ -17,6 +17,8 @@ describe("an app", () => {
       limits: DEFAULT_LIMITS,
       features: { clientEvents: false, subscriptionCount: false, watchlist: false },
       allowedOrigins: [],
+      quotas: [],
+      webhooks: [],
       createdMs: 0,
     });
   });

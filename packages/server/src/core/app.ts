@@ -1,4 +1,9 @@
 import { DEFAULT_LIMITS, LIMIT_NAMES, LIMITS, type LimitName, type Limits } from "@earshot/protocol/limits";
+import { InvalidApp } from "./invalid-app.ts";
+import { checkQuotas, type Quota } from "./quota.ts";
+import { checkWebhooks, type WebhookEndpoint } from "./webhook-endpoint.ts";
+
+export { InvalidApp, type Quota, type WebhookEndpoint };
 
 /** One key pair. Back-ends sign with it, clients name the key when they connect. Revoked pairs stay listed. */
 export interface AppKey {
@@ -30,6 +35,8 @@ export interface App {
   readonly features: AppFeatures;
   /** Origins that browsers may connect from, such as `https://shop.example.com` or `https://*.example.com`; empty allows all. */
   readonly allowedOrigins: readonly string[];
+  readonly quotas: readonly Quota[];
+  readonly webhooks: readonly WebhookEndpoint[];
   readonly createdMs: number;
 }
 
@@ -43,11 +50,9 @@ export interface AppDraft {
   readonly limits?: Readonly<Partial<Record<LimitName, number>>>;
   readonly features?: Readonly<Partial<AppFeatures>>;
   readonly allowedOrigins?: readonly string[];
+  readonly quotas?: readonly Quota[];
+  readonly webhooks?: readonly WebhookEndpoint[];
   readonly createdMs?: number;
-}
-
-export class InvalidApp extends Error {
-  override readonly name = "InvalidApp";
 }
 
 export const DEFAULT_FEATURES: AppFeatures = Object.freeze({
@@ -78,6 +83,8 @@ export function makeApp(draft: AppDraft): App {
     limits: Object.freeze(limits),
     features: Object.freeze({ ...DEFAULT_FEATURES, ...draft.features }),
     allowedOrigins: Object.freeze(allowedOrigins),
+    quotas: Object.freeze(checkQuotas(draft.quotas ?? [])),
+    webhooks: Object.freeze(checkWebhooks(draft.webhooks ?? [])),
     createdMs: draft.createdMs ?? 0,
   });
 }

@@ -2,6 +2,7 @@
  * What the core needs from the outside: interfaces and their guarantees.
  * Each port has one conformance suite (`cluster/conformance/`) that every implementation runs.
  */
+import type { MomentEvent, WebhookEvent } from "@earshot/protocol/webhook";
 import type { App, AppKey } from "./app.ts";
 
 /** An answer that one process gives at once and a cluster gives later. The core is written for both. */
@@ -54,6 +55,8 @@ export interface Join {
   readonly member?: Member;
   /** Distinct users that the channel may hold; looked at in the same step as the join. */
   readonly maxMembers: number;
+  /** Subscriptions that the channel may hold with this one; looked at in the same step. */
+  readonly maxSubscriptions?: number;
 }
 
 export type Joined =
@@ -63,7 +66,12 @@ export type Joined =
       readonly members?: readonly Member[];
       readonly memberIsNew: boolean;
     }
-  | { readonly joined: false; readonly refusal: "members"; readonly limit: number; readonly actual: number };
+  | {
+      readonly joined: false;
+      readonly refusal: "members" | "subscriptions";
+      readonly limit: number;
+      readonly actual: number;
+    };
 
 export interface Leave {
   readonly appId: string;
@@ -97,6 +105,100 @@ export interface Occupancy {
   /** Occupied channels whose name starts with `prefix`. */
   channels(appId: string, prefix: string): Answer<ReadonlyMap<string, ChannelCounts>>;
   members(appId: string, channel: string): Answer<readonly Member[]>;
+}
+
+/** What the outside was last told of a channel, or of a member of it. */
+export interface Announced {
+  readonly channel: string;
+  /** Of a member. */
+  readonly userId?: string;
+  /** Occupied, or a member; not vacant, or gone. */
+  readonly isPresent: boolean;
+  readonly version: number;
+  /** Unix milliseconds at which it became so. */
+  readonly occurredMs: number;
+  /** Subscriptions of the channel when it was announced. */
+  readonly subscriptions: number;
+}
+
+/** One event that is committed: it is durable, and its version is nobody else's. */
+export interface OutboxEntry {
+  readonly appId: string;
+  readonly version: number;
+  readonly occurredMs: number;
+  readonly event: WebhookEvent;
+  /** Subscriptions of the channel when it was announced; 0 for events that tell no state. */
+  readonly subscriptions: number;
+}
+
+/** A cut: everything announced at or below `position`, and nothing above it. */
+export interface Snapshot {
+  readonly position: number;
+  /** Those that are present only, in order of version. */
+  readonly present: readonly Announced[];
+}
+
+export interface OutboxQuery {
+  readonly appId: string;
+  /** Entries above it. */
+  readonly after: number;
+  readonly limit: number;
+  /** Only the entries of this lane (`core/lane.ts`). */
+  readonly lane?: number;
+}
+
+/**
+ * What happened, in order, as the outside is to be told: the one thing that webhooks, streams and the dashboard read.
+ * A change of what is announced, its version and its entry are one durable step. Versions of an app only grow, over
+ * restarts too. Entries and snapshots hold only what is committed.
+ */
+export interface Outbox {
+  /**
+   * Takes an event that is not about a state. It is committed soon; while that fails, up to 10,000 of an app are held.
+   * False where it was dropped.
+   */
+  append(appId: string, event: MomentEvent): boolean;
+  /** The version of the newest committed entry, 0 where there never was one. */
+  position(appId: string): Answer<number>;
+  /** The lowest `after` that a reader may still ask for without a gap. */
+  horizon(appId: string): Answer<number>;
+  /** Oldest first. */
+  read(query: OutboxQuery): Answer<readonly OutboxEntry[]>;
+  /** The present state of a channel or a member: undefined where it was never announced, or vacant for long. */
+  announced(appId: string, channel: string, userId?: string): Answer<Announced | undefined>;
+  /** Channels whose name starts with `prefix`, with their members where asked for. */
+  snapshot(appId: string, prefix: string, withMembers: boolean): Answer<Snapshot>;
+  /** Called after each commit with its entries, in order of version. Returns the way out. */
+  onCommitted(listener: (appId: string, entries: readonly OutboxEntry[]) => void): () => void;
+  /**
+   * Entries at or below `delivered` are waited for by no webhook endpoint. They stay for streams that resume: for
+   * 10 minutes, at most 100,000 of them. What an app that is gone has left goes with `forget`.
+   */
+  trim(appId: string, delivered: number): Answer<void>;
+  forget(appId: string): Answer<void>;
+}
+
+/** How far one endpoint's webhooks have come. */
+export interface WebhookProgress {
+  readonly endpointId: string;
+  readonly url: string;
+  readonly enabled: boolean;
+  /** Events that wait for it, those under way included. */
+  readonly waiting: number;
+  /** Unix milliseconds at which the oldest of them happened; undefined where none waits. */
+  readonly oldestWaitingMs: number | undefined;
+  /** Since the process started. */
+  readonly delivered: number;
+  readonly failedAttempts: number;
+  /** That exist now. */
+  readonly deadLetters: number;
+  /** Events that gave way to a newer state because too many waited; since the process started. */
+  readonly collapsed: number;
+}
+
+/** What the API and the metrics may ask about webhooks. */
+export interface WebhookStatus {
+  progress(appId: string): readonly WebhookProgress[];
 }
 
 /** One connection of a user. */

@@ -6,7 +6,7 @@ import { Query } from "@earshot/protocol/query";
 import type { AppDraft } from "./app.ts";
 import { FixedApps } from "./testing/fixed-apps.ts";
 import { HeldAnswers, heldLastEvents } from "./testing/held-answers.ts";
-import { type Client, draft, World } from "./testing/world.ts";
+import { type Client, draft, endpoint, World } from "./testing/world.ts";
 
 const worldOf = (over: Partial<AppDraft>) => new World({ apps: new FixedApps(draft(over)) });
 
@@ -245,6 +245,45 @@ describe("a client event", () => {
     world.taps.open("4711", ["private-x"], ({ channel, event, data }) => seen.push([channel, event, data]));
     send(subscribed(world, "private-x"));
     expect(seen).toEqual([["private-x", "client-typing", '{"on":true}']]);
+  });
+
+  describe("is told to webhooks", () => {
+    const clientEvents = (world: World) => world.told.filter(({ name }) => name === "client_event");
+
+    test("with its data as text and its sender's socket, and with the user on presence channels alone", () => {
+      const world = worldOf({ webhooks: [endpoint()] });
+      const sender = subscribed(world, "private-x", "private-cache-x", "presence-x", "presence-cache-x");
+      for (const channel of ["private-x", "private-cache-x", "presence-x", "presence-cache-x"]) {
+        send(sender, { channel, user_id: "u-1" });
+      }
+      const told = { name: "client_event", event: "client-typing", data: '{"on":true}' };
+      const socket_id = sender.socketId;
+      expect(clientEvents(world)).toEqual([
+        { ...told, channel: "private-x", socket_id },
+        { ...told, channel: "private-cache-x", socket_id },
+        { ...told, channel: "presence-x", socket_id, user_id: "u-7" },
+        { ...told, channel: "presence-cache-x", socket_id, user_id: "u-7" },
+      ] as never[]);
+    });
+
+    test("not where it is refused, and not as an event of the API", () => {
+      const world = worldOf({ webhooks: [endpoint()], limits: { maxClientEventsPerSecond: 2 } });
+      const sender = subscribed(world, "private-x", "news");
+      for (const over of [{ channel: "news" }, { channel: "private-y" }, { data: "x".repeat(10_241) }])
+        send(sender, over);
+      world.publish("private-x", "client-typing", "{}");
+      expect(clientEvents(world)).toEqual([]);
+      for (let event = 0; event < 3; event++) send(sender);
+      expect(clientEvents(world)).toHaveLength(2);
+    });
+
+    test("not where no endpoint wants it", () => {
+      const webhooks = [endpoint({ events: ["channel_occupied"] }), endpoint({ id: "e2", suffix: "-log" })];
+      const world = worldOf({ webhooks });
+      const sender = subscribed(world, "private-x", "private-log");
+      for (const channel of ["private-x", "private-log"]) send(sender, { channel });
+      expect(clientEvents(world).map(({ channel }) => channel)).toEqual(["private-log"]);
+    });
   });
 
   test("is dropped above the rate of its connection, with 4301, and the connection lives", () => {

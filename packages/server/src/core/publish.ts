@@ -7,10 +7,11 @@ import { bytesOver } from "@earshot/protocol/text-size";
 import { after, afterAll } from "./answer.ts";
 import type { App } from "./app.ts";
 import { LastSecond } from "./last-second.ts";
-import type { Answer, Bus, Clock, LastEvents, Occupancy } from "./ports.ts";
+import type { Answer, Bus, Clock, LastEvents, Occupancy, Outbox } from "./ports.ts";
 import type { Session } from "./session.ts";
 import type { Tallies } from "./tally.ts";
 import type { Taps } from "./taps.ts";
+import { isWantedByAny } from "./webhook-filter.ts";
 
 type ClientEvent = Extract<ClientMessage, { type: "clientEvent" }>;
 
@@ -19,6 +20,7 @@ export class Publisher {
   readonly #bus: Bus;
   readonly #lastEvents: LastEvents;
   readonly #occupancy: Occupancy;
+  readonly #outbox: Pick<Outbox, "append">;
   readonly #tallies: Tallies;
   readonly #taps: Taps;
   readonly #clock: Clock;
@@ -27,6 +29,7 @@ export class Publisher {
     bus: Bus;
     lastEvents: LastEvents;
     occupancy: Occupancy;
+    outbox: Pick<Outbox, "append">;
     tallies: Tallies;
     taps: Taps;
     clock: Clock;
@@ -34,6 +37,7 @@ export class Publisher {
     this.#bus = parts.bus;
     this.#lastEvents = parts.lastEvents;
     this.#occupancy = parts.occupancy;
+    this.#outbox = parts.outbox;
     this.#tallies = parts.tallies;
     this.#taps = parts.taps;
     this.#clock = parts.clock;
@@ -86,6 +90,10 @@ export class Publisher {
     session.tally.clientMessages++;
     this.#taps.show(app.id, channel, event, data);
     const userId = session.subscriptions.get(channel)?.userId;
+    if (isWantedByAny(app, "client_event", channel)) {
+      const told = { name: "client_event", channel, event, data, socket_id: session.socketId } as const;
+      this.#outbox.append(app.id, userId === undefined ? told : { ...told, user_id: userId });
+    }
     return this.#bus.publish(
       app.id,
       channel,

@@ -3,7 +3,7 @@ import { signChannel } from "@earshot/protocol/signature";
 import { nodeDigest } from "@earshot/protocol/testing/node-digest";
 import { FixedApps } from "./testing/fixed-apps.ts";
 import { HeldAnswers, heldBus, heldLastEvents, heldOccupancy, settled } from "./testing/held-answers.ts";
-import { type Client, draft, PAIR, World } from "./testing/world.ts";
+import { type Client, draft, endpoint, PAIR, World, type WorldParts } from "./testing/world.ts";
 
 const succeeded = (channel: string) =>
   `{"event":"pusher_internal:subscription_succeeded","channel":"${channel}","data":"{}"}`;
@@ -387,6 +387,44 @@ describe("a cache channel", () => {
   });
 });
 
+describe("webhooks of a cache channel", () => {
+  const miss = { name: "cache_miss", channel: "cache-x" } as const;
+  const hooked = (parts: Omit<WorldParts, "apps"> = {}) =>
+    new World({ ...parts, apps: new FixedApps(draft({ webhooks: [endpoint({ events: ["cache_miss"] })] })) });
+
+  test("are told once of all who find it empty within a second", () => {
+    const world = hooked();
+    for (let client = 0; client < 3; client++) world.connect().subscribe("cache-x");
+    expect(world.told).toEqual([miss]);
+    world.clock.advance(1_000);
+    world.connect().subscribe("cache-x");
+    expect(world.told).toEqual([miss, miss]);
+  });
+
+  test("are told of private, encrypted and presence ones too, and of none that remembers or is none", () => {
+    const world = hooked();
+    const channels = ["private-cache-x", "private-encrypted-cache-x", "presence-cache-x"];
+    world.publish("cache-full", "e", "d");
+    const client = world.connect();
+    for (const channel of [...channels, "cache-full", "news", "private-x"])
+      client.subscribe(channel, channel.startsWith("presence-") ? '{"user_id":"u-7"}' : undefined);
+    expect(world.told.map(({ channel }) => channel)).toEqual(channels);
+  });
+
+  test("are told when its event is forgotten, or cannot be read, and not of one who has gone meanwhile", async () => {
+    const answers = new HeldAnswers();
+    const world = hooked({ lastEvents: (local) => heldLastEvents(local, answers) });
+    const gone = world.connect();
+    gone.subscribe("cache-x");
+    gone.vanish();
+    await answers.releaseAll();
+    expect(world.told).toEqual([]);
+    world.connect().subscribe("cache-x");
+    await answers.fail(new Error("no answer"));
+    expect(world.told).toEqual([miss]);
+  });
+});
+
 describe("subscription counts", () => {
   const counting = () =>
     new World({ apps: new FixedApps(draft({ features: { subscriptionCount: true, clientEvents: true } })) });
@@ -399,6 +437,26 @@ describe("subscription counts", () => {
     expect(first.take()).toEqual([count("news", 2)]);
     second.vanish();
     expect(first.take()).toEqual([count("news", 1)]);
+  });
+
+  test("are told to webhooks, down to zero, but not while the server stops", () => {
+    const features = { subscriptionCount: true };
+    const webhooks = [endpoint({ events: ["subscription_count"] })];
+    const world = new World({ apps: new FixedApps(draft({ features, webhooks })) });
+    const [first, second] = [world.connect(), world.connect()];
+    first.subscribe("news");
+    first.unsubscribe("news");
+    second.subscribe("private-encrypted-x");
+    second.subscribe("presence-x", '{"user_id":"u-7"}');
+    const told = [
+      { name: "subscription_count", channel: "news", subscription_count: 1 },
+      { name: "subscription_count", channel: "news", subscription_count: 0 },
+      { name: "subscription_count", channel: "private-encrypted-x", subscription_count: 1 },
+    ] as const;
+    expect(world.told).toEqual([...told]);
+    world.subscriptions.beQuiet();
+    second.vanish();
+    expect(world.told).toEqual([...told]);
   });
 
   test("are not told where the app does not want them", () => {

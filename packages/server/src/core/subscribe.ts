@@ -1,33 +1,27 @@
-import { type ChannelKind, parseChannelName, userChannel } from "@earshot/protocol/channel";
-import type { ClientMessage } from "@earshot/protocol/client-message";
+import type { ChannelKind } from "@earshot/protocol/channel";
 import { ProtocolError, protocolError } from "@earshot/protocol/errors";
-import { parseChannelData } from "@earshot/protocol/presence";
 import * as frames from "@earshot/protocol/server-message";
-import { channelStringToSign, type Digest } from "@earshot/protocol/signature";
+import type { Digest } from "@earshot/protocol/signature";
+import { type Admission, admit, type Subscribe } from "./admission.ts";
 import { after, afterAll } from "./answer.ts";
 import type { App } from "./app.ts";
-import { verifyClientAuth } from "./client-auth.ts";
+import { CacheMisses } from "./cache-misses.ts";
 import {
   type Answer,
   type Bus,
+  type Clock,
+  type Join,
   type Joined,
   type LastEvent,
   type LastEvents,
   type Member,
   type Occupancy,
+  type Outbox,
   topicOf,
 } from "./ports.ts";
+import { strictestQuota } from "./quota.ts";
 import type { Session } from "./session.ts";
 import type { SubscriptionCounts } from "./subscription-counts.ts";
-
-type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
-
-/** A subscribe that may go ahead: name, signature and member are in order. */
-interface Admission {
-  readonly channel: string;
-  readonly kind: ChannelKind;
-  readonly member?: Member;
-}
 
 /** The only way into and out of a channel. */
 export class Subscriptions {
@@ -35,6 +29,7 @@ export class Subscriptions {
   readonly #bus: Bus;
   readonly #lastEvents: LastEvents;
   readonly #counts: SubscriptionCounts;
+  readonly #cacheMisses: CacheMisses;
   readonly #digest: Digest;
   #isQuiet = false;
 
@@ -43,23 +38,27 @@ export class Subscriptions {
     bus: Bus;
     lastEvents: LastEvents;
     counts: SubscriptionCounts;
+    outbox: Pick<Outbox, "append">;
+    clock: Clock;
     digest: Digest;
   }) {
     this.#occupancy = parts.occupancy;
     this.#bus = parts.bus;
     this.#lastEvents = parts.lastEvents;
     this.#counts = parts.counts;
+    this.#cacheMisses = new CacheMisses(parts);
     this.#digest = parts.digest;
   }
 
   /** Those who stay are told nothing of those who leave: a planned shutdown is not a departure. */
   beQuiet(): void {
     this.#isQuiet = true;
+    this.#counts.beQuiet();
   }
 
   /** Success frame, then the remembered event or `cache_miss`, then the channel's events; or three frames of refusal. */
   subscribe(session: Session, app: App, message: Subscribe): Answer<void> {
-    const admission = this.#admit(session, app, message);
+    const admission = admit(this.#digest, session, app, message);
     if (admission instanceof ProtocolError) {
       // The first subscription lives on: only the command was wrong, so no client is told that the channel failed.
       if (admission.reason === "subscriptionExists") return session.refuse(admission);
@@ -67,12 +66,6 @@ export class Subscriptions {
     }
     const { channel, member } = admission;
     session.subscriptions.set(channel, subscription(channel, "joining", member));
-    const join = {
-      appId: app.id,
-      channel,
-      socketId: session.socketId,
-      maxMembers: app.limits.maxPresenceMembers,
-    };
     const failed = (problem: unknown) => {
       session.subscriptions.delete(channel);
       session.parts.failed(session, problem);
@@ -80,7 +73,7 @@ export class Subscriptions {
     };
     let answer: Answer<Joined>;
     try {
-      answer = this.#occupancy.join(member === undefined ? join : { ...join, member });
+      answer = this.#occupancy.join(joinOf(session, app, admission));
     } catch (problem) {
       return failed(problem);
     }
@@ -112,41 +105,13 @@ export class Subscriptions {
     return after(afterAll(joined.map(({ channel }) => leave(channel))), () => undefined);
   }
 
-  #admit(session: Session, app: App, message: Subscribe): Admission | ProtocolError {
-    const kind = parseChannelName(message.channel, app.limits.maxChannelNameChars);
-    if (kind instanceof ProtocolError) return kind;
-    const channel = String(message.channel);
-    if (session.subscriptions.has(channel)) return protocolError("subscriptionExists", { channel });
-    const limit = app.limits.maxSubscriptionsPerConnection;
-    const actual = session.subscriptions.size + 1;
-    if (actual > limit) return protocolError("subscriptionLimit", {}, { limit, actual });
-    if (kind.kind === "user" && !isOwnChannel(session, channel)) {
-      return protocolError("userChannelRefused", { channel });
-    }
-    if (!kind.signed) return { channel, kind };
-    const failure = this.#checkAuth(session, app, channel, message);
-    if (failure !== undefined) return failure;
-    if (!kind.members) return { channel, kind };
-    const member = memberOf(session, channel, message.channelData, app.limits);
-    return member instanceof ProtocolError ? member : { channel, kind, member };
-  }
-
-  /** `channel_data` belongs to the signed text wherever it is sent, also on a private channel. */
-  #checkAuth(session: Session, app: App, channel: string, message: Subscribe): ProtocolError | undefined {
-    const { channelData } = message;
-    if (channelData !== undefined && channelData !== null && typeof channelData !== "string") {
-      return protocolError("channelDataInvalid", { channel, problem: "it is not a string" });
-    }
-    const signed = channelStringToSign(session.socketId, channel, channelData ?? undefined);
-    return verifyClientAuth(this.#digest, app, message.auth, signed, "authKeyInvalid");
-  }
-
   #joined(session: Session, app: App, admission: Admission, joined: Joined): Answer<void> {
     const { channel, kind, member } = admission;
     if (!joined.joined) {
       session.subscriptions.delete(channel);
       const { limit, actual } = joined;
-      return refuse(session, channel, protocolError("presenceFull", { channel }, { limit, actual }));
+      const reason = joined.refusal === "subscriptions" ? "quotaReached" : "presenceFull";
+      return refuse(session, channel, protocolError(reason, { channel }, { limit, actual }));
     }
     session.subscriptions.set(channel, subscription(channel, "joined", member));
     session.tally.subscriptions++;
@@ -157,7 +122,7 @@ export class Subscriptions {
         ? frames.subscriptionSucceeded(channel)
         : frames.presenceSucceeded(channel, joined.members),
     );
-    return after(this.#sendRemembered(session, channel, kind), () => {
+    return after(this.#sendRemembered(session, app, channel, kind), () => {
       if (!session.isOpen || !session.subscriptions.has(channel)) return;
       session.socket.subscribe(topicOf(app.id, channel));
       return this.#tellArrival(session, channel, kind, joined, member);
@@ -165,12 +130,14 @@ export class Subscriptions {
   }
 
   /** A memory that cannot be read is an empty one to the client, whose subscription works all the same. */
-  #sendRemembered(session: Session, channel: string, kind: ChannelKind): Answer<void> {
+  #sendRemembered(session: Session, app: App, channel: string, kind: ChannelKind): Answer<void> {
     if (!kind.cache) return;
-    const send = (last: LastEvent | undefined) =>
-      session.send(
-        last === undefined ? frames.cacheMiss(channel) : frames.event(last.name, channel, last.data),
-      );
+    const send = (last: LastEvent | undefined) => {
+      if (!session.isOpen) return;
+      if (last !== undefined) return session.send(frames.event(last.name, channel, last.data));
+      session.send(frames.cacheMiss(channel));
+      this.#cacheMisses.found(app, channel);
+    };
     const failed = (problem: unknown) => {
       session.parts.failed(session, problem);
       send(undefined);
@@ -228,20 +195,17 @@ export class Subscriptions {
   }
 }
 
-function isOwnChannel({ user }: Session, channel: string): boolean {
-  return user?.state === "arrived" && channel === userChannel(user.id);
-}
-
-/** Who joins a presence channel: the one whom `channel_data` names, or else the one who is signed in. */
-function memberOf(
-  session: Session,
-  channel: string,
-  channelData: unknown,
-  limits: App["limits"],
-): Member | ProtocolError {
-  if (typeof channelData === "string") return parseChannelData(channel, channelData, limits);
-  if (session.user?.state !== "arrived") return protocolError("channelDataMissing", { channel });
-  return { userId: session.user.id, infoJson: session.user.infoJson };
+/** With the strictest of the quotas that apply; the back end of occupancy counts and decides. */
+function joinOf(session: Session, app: App, { channel, member, maxSubscriptions: own }: Admission): Join {
+  const maxSubscriptions = strictestQuota(app.quotas, channel, own);
+  return {
+    appId: app.id,
+    channel,
+    socketId: session.socketId,
+    maxMembers: app.limits.maxPresenceMembers,
+    ...(member === undefined ? {} : { member }),
+    ...(maxSubscriptions === undefined ? {} : { maxSubscriptions }),
+  };
 }
 
 function subscription(channel: string, state: "joining" | "joined", member: Member | undefined) {

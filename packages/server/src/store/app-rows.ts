@@ -1,11 +1,22 @@
 /** How an app lies in the database. Limits and features hold only what was set, so that a new default reaches old apps. */
 
 import { LIMIT_NAMES, type LimitName } from "@earshot/protocol/limits";
-import { type App, type AppDraft, type AppFeatures, type AppKey, DEFAULT_FEATURES } from "#core/app";
+import {
+  type App,
+  type AppDraft,
+  type AppFeatures,
+  type AppKey,
+  DEFAULT_FEATURES,
+  type Quota,
+  type WebhookEndpoint,
+} from "#core/app";
+import { entriesOf, itemsOf, jsonOf } from "./json-column.ts";
 import { DatabaseProblem, numberOf, type Row, type Sql, textOf } from "./sql.ts";
+import { deleteWebhooksOf, readWebhooks, readWebhooksOf } from "./webhook-rows.ts";
 
 /** A row as it stands: everything is there, nothing is checked yet. */
-export type StoredApp = AppDraft & Required<Pick<AppDraft, "name" | "limits" | "features" | "createdMs">>;
+export type StoredApp = AppDraft &
+  Required<Pick<AppDraft, "name" | "limits" | "features" | "quotas" | "webhooks" | "createdMs">>;
 
 /** Grows with every change that any process makes. */
 export async function changeCount(sql: Sql): Promise<number> {
@@ -24,7 +35,11 @@ export async function readApps(sql: Sql): Promise<readonly StoredApp[]> {
   const apps = await sql`SELECT * FROM earshot_apps ORDER BY created_ms, id`;
   const keys = await sql`SELECT * FROM earshot_app_keys ORDER BY created_ms, key`;
   const keysByApp = Map.groupBy(keys, (row) => textOf(row, "app_id"));
-  return apps.map((row) => storedApp(row, keysByApp.get(textOf(row, "id")) ?? []));
+  const webhooksByApp = await readWebhooks(sql);
+  return apps.map((row) => {
+    const id = textOf(row, "id");
+    return storedApp(row, keysByApp.get(id) ?? [], webhooksByApp.get(id) ?? []);
+  });
 }
 
 export async function readApp(sql: Sql, id: string): Promise<StoredApp | undefined> {
@@ -33,6 +48,7 @@ export async function readApp(sql: Sql, id: string): Promise<StoredApp | undefin
   return storedApp(
     row,
     await sql`SELECT * FROM earshot_app_keys WHERE app_id = ${id} ORDER BY created_ms, key`,
+    await readWebhooksOf(sql, id),
   );
 }
 
@@ -45,9 +61,10 @@ export async function readKeyOwner(sql: Sql, key: string): Promise<string | unde
 /** @param limits those that the app sets itself */
 export async function insertApp(sql: Sql, app: App, limits: StoredApp["limits"]): Promise<void> {
   await sql`
-    INSERT INTO earshot_apps (id, name, enabled, tls_only, limits, features, allowed_origins, created_ms)
+    INSERT INTO earshot_apps (id, name, enabled, tls_only, limits, features, allowed_origins, quotas, created_ms)
     VALUES (${app.id}, ${app.name}, ${app.enabled ? 1 : 0}, ${app.tlsOnly ? 1 : 0}, ${JSON.stringify(limits)},
-      ${JSON.stringify(app.features)}, ${JSON.stringify(app.allowedOrigins)}, ${app.createdMs})`;
+      ${JSON.stringify(app.features)}, ${JSON.stringify(app.allowedOrigins)}, ${JSON.stringify(app.quotas)},
+      ${app.createdMs})`;
   for (const pair of app.keys) await insertKey(sql, app.id, pair);
 }
 
@@ -55,7 +72,7 @@ export async function updateApp(sql: Sql, app: App, limits: StoredApp["limits"])
   await sql`
     UPDATE earshot_apps SET name = ${app.name}, enabled = ${app.enabled ? 1 : 0}, tls_only = ${app.tlsOnly ? 1 : 0},
       limits = ${JSON.stringify(limits)}, features = ${JSON.stringify(app.features)},
-      allowed_origins = ${JSON.stringify(app.allowedOrigins)}
+      allowed_origins = ${JSON.stringify(app.allowedOrigins)}, quotas = ${JSON.stringify(app.quotas)}
     WHERE id = ${app.id}`;
 }
 
@@ -70,11 +87,12 @@ export async function markRevoked(sql: Sql, key: string): Promise<void> {
 }
 
 export async function deleteApp(sql: Sql, id: string): Promise<void> {
+  await deleteWebhooksOf(sql, id);
   await sql`DELETE FROM earshot_app_keys WHERE app_id = ${id}`;
   await sql`DELETE FROM earshot_apps WHERE id = ${id}`;
 }
 
-function storedApp(row: Row, keys: readonly Row[]): StoredApp {
+function storedApp(row: Row, keys: readonly Row[], webhooks: readonly WebhookEndpoint[]): StoredApp {
   return {
     id: textOf(row, "id"),
     name: textOf(row, "name"),
@@ -89,6 +107,8 @@ function storedApp(row: Row, keys: readonly Row[]): StoredApp {
     limits: limitsOf(jsonOf(row, "limits")),
     features: featuresOf(jsonOf(row, "features")),
     allowedOrigins: originsOf(jsonOf(row, "allowed_origins")),
+    quotas: quotasOf(jsonOf(row, "quotas")),
+    webhooks,
     createdMs: numberOf(row, "created_ms"),
   };
 }
@@ -117,19 +137,14 @@ function featuresOf(value: unknown): AppFeatures {
 }
 
 function originsOf(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((origin) => typeof origin === "string") : [];
+  return itemsOf(value).filter((origin) => typeof origin === "string");
 }
 
-function entriesOf(value: unknown): [string, unknown][] {
-  return typeof value === "object" && value !== null ? Object.entries(value) : [];
-}
-
-function jsonOf(row: Row, column: string): unknown {
-  try {
-    return JSON.parse(textOf(row, column));
-  } catch (error) {
-    if (error instanceof SyntaxError)
-      throw new DatabaseProblem(`Column ${column} holds no JSON.`, { cause: error });
-    throw error;
-  }
+function quotasOf(value: unknown): readonly Quota[] {
+  return itemsOf(value).flatMap((quota) => {
+    const { prefix, maxSubscriptions } = Object.fromEntries(entriesOf(quota));
+    return typeof prefix === "string" && typeof maxSubscriptions === "number"
+      ? [{ prefix, maxSubscriptions }]
+      : [];
+  });
 }

@@ -9,6 +9,7 @@ import {
   checkLimit,
   checkLimitName,
   makeApp,
+  type Quota,
 } from "#core/app";
 import {
   countChange,
@@ -34,6 +35,8 @@ export interface AppChange {
   readonly limits?: ReadonlyMap<string, number | undefined>;
   readonly features?: Readonly<Partial<AppFeatures>>;
   readonly allowedOrigins?: readonly string[];
+  /** All of them. */
+  readonly quotas?: readonly Quota[];
 }
 
 export type Ensured = "made" | "key added" | "there already" | "key is revoked";
@@ -57,7 +60,7 @@ export class Apps {
   }
 
   show(id: string): Promise<App> {
-    return this.#database.read(async (sql) => makeApp(await existing(sql, id)));
+    return this.#database.read(async (sql) => makeApp(await existingApp(sql, id)));
   }
 
   /** With a generated id, key and secret. */
@@ -71,7 +74,7 @@ export class Apps {
 
   update(id: string, change: AppChange): Promise<App> {
     return this.#change(async (sql) => {
-      const draft = changed(await existing(sql, id), change);
+      const draft = changed(await existingApp(sql, id), change);
       const app = makeApp(draft);
       await updateApp(sql, app, draft.limits ?? {});
       return app;
@@ -81,7 +84,7 @@ export class Apps {
   /** Adds a pair; the pairs before it stay active until they are revoked. */
   rotateKey(id: string): Promise<{ readonly app: App; readonly pair: AppKey }> {
     return this.#change(async (sql) => {
-      const stored = await existing(sql, id);
+      const stored = await existingApp(sql, id);
       const pair = generatePair(this.#keyTime(stored));
       await insertKey(sql, id, pair);
       return { app: makeApp({ ...stored, keys: [...stored.keys, pair] }), pair };
@@ -91,7 +94,7 @@ export class Apps {
   /** Nothing changes for a key that is revoked already. The last active key goes only with `force`. */
   revokeKey(id: string, key: string, force = false): Promise<App> {
     return this.#change(async (sql) => {
-      const stored = await existing(sql, id);
+      const stored = await existingApp(sql, id);
       const pair = stored.keys.find((one) => one.key === key);
       if (pair === undefined) {
         throw new Refused(`App ${id} has no key ${JSON.stringify(key)}: see "earshot apps show ${id}".`);
@@ -112,7 +115,7 @@ export class Apps {
 
   delete(id: string): Promise<void> {
     return this.#change(async (sql) => {
-      await existing(sql, id);
+      await existingApp(sql, id);
       await deleteApp(sql, id);
     });
   }
@@ -157,7 +160,7 @@ export class Apps {
         `Key ${given.key} belongs to app ${owner}, not to app ${given.id}: give app ${given.id} a key of its own.`,
       );
     }
-    const pair = (await existing(sql, given.id)).keys.find((one) => one.key === given.key);
+    const pair = (await existingApp(sql, given.id)).keys.find((one) => one.key === given.key);
     if (pair?.secret !== given.secret) {
       throw new Refused(
         `App ${given.id} knows key ${given.key} with another secret: give the secret that "earshot apps show ${given.id} --secrets" prints, or a new key.`,
@@ -192,7 +195,8 @@ export class Apps {
   }
 }
 
-async function existing(sql: Sql, id: string): Promise<StoredApp> {
+/** @throws Refused where there is none */
+export async function existingApp(sql: Sql, id: string): Promise<StoredApp> {
   const stored = await readApp(sql, id);
   if (stored !== undefined) return stored;
   throw new Refused(`There is no app ${JSON.stringify(id)}: see "earshot apps list".`);
@@ -213,6 +217,7 @@ function changed(before: AppDraft, change: AppChange): AppDraft {
     ...(change.enabled === undefined ? {} : { enabled: change.enabled }),
     ...(change.tlsOnly === undefined ? {} : { tlsOnly: change.tlsOnly }),
     ...(change.allowedOrigins === undefined ? {} : { allowedOrigins: change.allowedOrigins }),
+    ...(change.quotas === undefined ? {} : { quotas: change.quotas }),
   };
 }
 

@@ -51,7 +51,7 @@ onEachDatabase(({ place, open }) => {
     const there = await place();
     const database = await open(there);
     const broken = {
-      version: 2,
+      version: 99,
       title: "broken",
       statements: ["CREATE TABLE half (a INTEGER)", "CREATE NONSENSE"],
     };

@@ -1,6 +1,7 @@
 /**
  * The steps from an empty database to this version, oldest first. A step that was released is never changed: what it
- * got wrong, the next one mends. The SQL suits SQLite and PostgreSQL: booleans are 0 and 1, lists and limits are JSON.
+ * got wrong, the next one mends. The SQL suits SQLite and PostgreSQL: booleans are 0 and 1, lists, limits and headers
+ * are JSON.
  */
 export interface Migration {
   readonly version: number;
@@ -38,6 +39,26 @@ export const MIGRATIONS: readonly Migration[] = [
         password_hash TEXT NOT NULL,
         created_ms BIGINT NOT NULL
       )`,
+    ],
+  },
+  {
+    version: 2,
+    title: "webhook endpoints, quotas of apps",
+    statements: [
+      `ALTER TABLE earshot_apps ADD COLUMN quotas TEXT NOT NULL DEFAULT '[]'`,
+      `CREATE TABLE earshot_webhooks (
+        id TEXT PRIMARY KEY,
+        app_id TEXT NOT NULL REFERENCES earshot_apps (id),
+        url TEXT NOT NULL,
+        events TEXT NOT NULL,
+        prefix TEXT NOT NULL,
+        suffix TEXT NOT NULL,
+        batch INTEGER NOT NULL,
+        headers TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        created_ms BIGINT NOT NULL
+      )`,
+      `CREATE INDEX earshot_webhooks_of_app ON earshot_webhooks (app_id)`,
     ],
   },
 ];

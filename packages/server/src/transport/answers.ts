@@ -17,6 +17,17 @@ export function text(status: number, body: string): Response {
   return new Response(body, { status, headers: TEXT_HEADERS });
 }
 
+const STREAM_HEADERS = {
+  "Content-Type": "text/event-stream",
+  "Cache-Control": "no-store",
+  "X-Accel-Buffering": "no", // nginx would hold the events back
+};
+
+/** Server-Sent Events. */
+export function eventStream(events: ReadableStream<Uint8Array>): Response {
+  return new Response(events, { headers: STREAM_HEADERS });
+}
+
 /** Plain text as the service answers it; a second line holds what the text does not say. */
 export function refusal(failure: ProtocolError): Response {
   const { limit, actual } = failure.measured;

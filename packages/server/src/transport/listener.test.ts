@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect, type PeerCertificate } from "node:tls";
 import type { Socket } from "#core/ports";
+import { selfSigned } from "../../../../test/support/self-signed.ts";
 import { type Certificate, Listener } from "./listener.ts";
-import { selfSigned } from "./testing/self-signed.ts";
 import { NativeTopics } from "./topics.ts";
 
 const running: Listener[] = [];

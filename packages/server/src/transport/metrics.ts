@@ -3,12 +3,14 @@ import { equalInConstantTime } from "@earshot/protocol/signature";
 import { Counter, Gauge, Registry } from "prom-client";
 import type { Tallies } from "#core/tally";
 import { text } from "./answers.ts";
+import { registerWebhookMetrics, type WebhookMetricsParts } from "./webhook-metrics.ts";
 
-/** What Prometheus sees, read from the tallies at the moment of the scrape: the hot path only adds plain numbers. */
+/** What Prometheus sees, read at the moment of the scrape: the hot path only adds plain numbers. */
 export class Metrics {
   readonly #registry = new Registry();
 
-  constructor(tallies: Tallies) {
+  constructor(parts: { readonly tallies: Tallies } & WebhookMetricsParts) {
+    const { tallies } = parts;
     const registers = [this.#registry];
     const perApp = (name: string, help: string, type: typeof Gauge | typeof Counter, read: TallyField) => {
       const metric = new type({
@@ -63,6 +65,7 @@ export class Metrics {
         }
       },
     });
+    registerWebhookMetrics(this.#registry, parts);
     const memory: Gauge = new Gauge({
       name: "process_resident_memory_bytes",
       help: "Resident memory of the process.",

@@ -45,6 +45,27 @@ export function occupancyConformance(
       expect(await occupancy.counts("4711", "news")).toEqual({ subscriptions: 2, users: 0 });
     });
 
+    test("refuses the subscription beyond the quota that it brings, and counts it in what it says", async () => {
+      for (const socketId of ["1.1", "2.2"]) await join({ socketId, maxSubscriptions: 2 });
+      const refused = { joined: false, refusal: "subscriptions", limit: 2, actual: 3 } as const;
+      expect(await join({ socketId: "3.3", maxSubscriptions: 2 })).toEqual(refused);
+      expect(await occupancy.counts("4711", "news")).toEqual({ subscriptions: 2, users: 0 });
+      expect(await join({ socketId: "3.3", maxSubscriptions: 3 })).toMatchObject({ subscriptions: 3 });
+      for (const socketId of ["1.1", "2.2"]) await leave(socketId);
+      expect(await join({ socketId: "4.4", maxSubscriptions: 2 })).toMatchObject({ subscriptions: 2 });
+    });
+
+    test("has no row for a channel whose first subscription is refused", async () => {
+      expect(await join({ maxSubscriptions: 0 })).toMatchObject({ joined: false, limit: 0, actual: 1 });
+      expect([...(await occupancy.channels("4711", ""))]).toEqual([]);
+    });
+
+    test("lets exactly as many in as the quota allows, however many come at once", async () => {
+      const all = Array.from({ length: 50 }, (_, i) => join({ socketId: `${i}.1`, maxSubscriptions: 10 }));
+      const answers = await Promise.all(all);
+      expect(answers.filter((answer) => answer.joined)).toHaveLength(10);
+    });
+
     test("has no members on a channel without members", async () => {
       expect(await join()).not.toHaveProperty("members");
       expect(await occupancy.members("4711", "news")).toEqual([]);

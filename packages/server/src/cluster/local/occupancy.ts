@@ -14,12 +14,27 @@ interface Row {
 
 const NOBODY: ChannelCounts = Object.freeze({ subscriptions: 0, users: 0 });
 
+/** Is told in the same turn when somebody is where nobody was, and the other way round. */
+export interface Edges {
+  /** @param userId of a member; undefined for the channel itself */
+  changed(appId: string, channel: string, userId: string | undefined, isPresent: boolean): void;
+}
+
 /** The rows of one process, in memory. Every answer is there at once. */
 export class LocalOccupancy implements Occupancy {
   readonly #byApp = new Map<string, Map<string, Row>>();
+  readonly #edges: Edges | undefined;
 
-  join({ appId, channel, member, maxMembers }: Join): Joined {
+  constructor(edges?: Edges) {
+    this.#edges = edges;
+  }
+
+  join({ appId, channel, member, maxMembers, maxSubscriptions }: Join): Joined {
     const row = this.#byApp.get(appId)?.get(channel) ?? { subscriptions: 0, users: undefined };
+    if (maxSubscriptions !== undefined && row.subscriptions >= maxSubscriptions) {
+      const actual = row.subscriptions + 1;
+      return { joined: false, refusal: "subscriptions", limit: maxSubscriptions, actual };
+    }
     if (member === undefined) {
       this.#keep(appId, channel, row);
       return { joined: true, subscriptions: ++row.subscriptions, memberIsNew: false };
@@ -33,6 +48,7 @@ export class LocalOccupancy implements Occupancy {
     else present.connections++; // the first info stays until the user is gone entirely
     row.users = users;
     this.#keep(appId, channel, row);
+    if (present === undefined) this.#edges?.changed(appId, channel, member.userId, true);
     return {
       joined: true,
       subscriptions: ++row.subscriptions,
@@ -47,8 +63,14 @@ export class LocalOccupancy implements Occupancy {
     if (rows === undefined || row === undefined) return { subscriptions: 0, memberIsGone: false };
     row.subscriptions--;
     const user = userId === undefined ? undefined : row.users?.get(userId);
-    if (user !== undefined && --user.connections === 0) row.users?.delete(user.member.userId);
-    if (row.subscriptions === 0) rows.delete(channel);
+    if (user !== undefined && --user.connections === 0) {
+      row.users?.delete(user.member.userId);
+      this.#edges?.changed(appId, channel, user.member.userId, false);
+    }
+    if (row.subscriptions === 0) {
+      rows.delete(channel);
+      this.#edges?.changed(appId, channel, undefined, false);
+    }
     if (rows.size === 0) this.#byApp.delete(appId);
     return { subscriptions: row.subscriptions, memberIsGone: user?.connections === 0 };
   }
@@ -75,6 +97,7 @@ export class LocalOccupancy implements Occupancy {
     if (row.subscriptions > 0) return;
     const rows = this.#byApp.get(appId) ?? new Map<string, Row>();
     this.#byApp.set(appId, rows.set(channel, row));
+    this.#edges?.changed(appId, channel, undefined, true);
   }
 }
 

@@ -3,12 +3,13 @@ import { channelKind } from "@earshot/protocol/channel";
 import type { ProtocolError } from "@earshot/protocol/errors";
 import { signChannel, signUser } from "@earshot/protocol/signature";
 import { nodeDigest } from "@earshot/protocol/testing/node-digest";
+import { WEBHOOK_NAMES, type WebhookEvent } from "@earshot/protocol/webhook";
 import { LocalBus } from "#cluster/local/bus";
 import { LocalLastEvents } from "#cluster/local/last-events";
 import { LocalOccupancy } from "#cluster/local/occupancy";
 import { LocalOnlineUsers } from "#cluster/local/online-users";
 import { LocalTerminations } from "#cluster/local/terminations";
-import type { App, AppDraft } from "#core/app";
+import type { App, AppDraft, WebhookEndpoint } from "#core/app";
 import { type Arrival, Connections } from "#core/connections";
 import type { Bus, LastEvents, Occupancy, OnlineUsers, Terminations } from "#core/ports";
 import { Publisher } from "#core/publish";
@@ -20,6 +21,7 @@ import { Tallies } from "#core/tally";
 import { Taps } from "#core/taps";
 import { Users } from "#core/users";
 import { Watchlists } from "#core/watchlists";
+import { FakeOutbox } from "./fake-outbox.ts";
 import { FakeSocket, FakeTopics } from "./fake-topics.ts";
 import { FixedApps } from "./fixed-apps.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -32,6 +34,22 @@ export function draft(over: Partial<AppDraft> = {}): AppDraft {
     id: "4711",
     keys: [{ ...PAIR, createdMs: 1, revoked: false }],
     features: { clientEvents: true },
+    ...over,
+  };
+}
+
+/** A webhook endpoint that wants everything. */
+export function endpoint(over: Partial<WebhookEndpoint> = {}): WebhookEndpoint {
+  return {
+    id: "e1",
+    url: "https://receiver.example/webhooks",
+    events: WEBHOOK_NAMES,
+    prefix: "",
+    suffix: "",
+    batch: true,
+    headers: {},
+    enabled: true,
+    createdMs: 1,
     ...over,
   };
 }
@@ -55,6 +73,7 @@ export class World {
   readonly tallies = new Tallies();
   readonly taps = new Taps(this.clock);
   readonly topics = new FakeTopics();
+  readonly outbox = new FakeOutbox(this.clock);
   readonly localOccupancy = new LocalOccupancy();
   readonly localLastEvents = new LocalLastEvents({ clock: this.clock, maxEvents: 1_000 });
   readonly localOnline = new LocalOnlineUsers();
@@ -71,7 +90,7 @@ export class World {
   readonly failures: unknown[] = [];
 
   constructor(parts: WorldParts = {}) {
-    const { clock, tallies, taps } = this;
+    const { clock, outbox, tallies, taps } = this;
     const apps = parts.apps ?? new FixedApps(draft());
     this.apps = apps;
     const occupancy = parts.occupancy?.(this.localOccupancy) ?? this.localOccupancy;
@@ -88,12 +107,14 @@ export class World {
     });
     const bus = parts.bus?.(localBus) ?? localBus;
     this.bus = bus;
-    this.counts = new SubscriptionCounts({ apps, bus, clock, failed });
+    this.counts = new SubscriptionCounts({ apps, bus, outbox, clock, failed });
     this.subscriptions = new Subscriptions({
       occupancy,
       bus,
       lastEvents,
       counts: this.counts,
+      outbox,
+      clock,
       digest: nodeDigest,
     });
     const online = parts.online?.(this.localOnline) ?? this.localOnline;
@@ -102,7 +123,7 @@ export class World {
     const localTerminations = new LocalTerminations((appId, userId) => this.users.endSessions(appId, userId));
     const terminations = parts.terminations?.(localTerminations) ?? localTerminations;
     this.users = new Users({ online, terminations, watchlists: this.watchlists, digest: nodeDigest });
-    this.publisher = new Publisher({ bus, lastEvents, occupancy, tallies, taps, clock });
+    this.publisher = new Publisher({ bus, lastEvents, occupancy, outbox, tallies, taps, clock });
     this.queries = new Queries({ occupancy, lastEvents });
     this.sessionParts = {
       clock,
@@ -150,6 +171,11 @@ export class World {
     const app = this.apps.byId(id);
     if (app === undefined) throw new Error(`the world has no app ${id}`);
     return app;
+  }
+
+  /** What webhooks were told of happenings, of one app, in order. */
+  get told(): WebhookEvent[] {
+    return this.outbox.entries("4711").map(({ event }) => event);
   }
 
   /** Channels that the rows hold, of one app. */

@@ -8,6 +8,7 @@ import type { Log } from "#observe/log";
 import { Api } from "./api.ts";
 import { Authenticator } from "./authenticate.ts";
 import { parseApiPath } from "./routes.ts";
+import { apiPartsOf } from "./testing/api-parts.ts";
 
 /** The API over a world of fake sockets. */
 function apiOf(parts: WorldParts = {}) {
@@ -20,13 +21,10 @@ function apiOf(parts: WorldParts = {}) {
     error: (fields: unknown) => errors.push(fields),
     child: () => log,
   };
-  const { publisher, queries, taps, users, tallies, apps, clock } = world;
+  const { tallies, apps, clock } = world;
   const authenticator = new Authenticator({ apps, digest: nodeDigest, clock });
   const api = new Api({
-    publisher,
-    queries,
-    taps,
-    users,
+    ...apiPartsOf(world),
     authenticator,
     tallies,
     maxBodyBytes: 100_000,

@@ -5,19 +5,16 @@ import type { Log } from "#observe/log";
 import { refusal } from "../answers.ts";
 import type { Authenticator } from "./authenticate.ts";
 import { readBody } from "./body.ts";
-import type { ApiParts } from "./endpoint.ts";
+import type { ApiParts, Call } from "./endpoint.ts";
 import { type ApiPath, matchRoute } from "./routes.ts";
 
 /** A request for the API, as the router found it. */
-export interface ApiCall extends ApiPath {
-  readonly request: Request;
+export interface ApiCall extends ApiPath, Call {
   /** As requested. */
   readonly path: string;
   readonly rawQuery: string;
   /** The path without a configured prefix, where it has one. */
   readonly pathWithoutPrefix: string | undefined;
-  /** Lets a long answer live past the listener's idle limit. */
-  readonly keepOpen: () => void;
 }
 
 const NO_BODY = new Uint8Array();
@@ -59,7 +56,7 @@ export class Api {
       if (body instanceof ProtocolError) return this.#refuse(tally, name, body);
       const authentic = this.#authenticator.verifyBody(app, query, body);
       if (authentic instanceof ProtocolError) return this.#refuse(tally, name, authentic);
-      const answer = endpoint(this.#parts, authentic, match.variables, call.keepOpen);
+      const answer = endpoint(this.#parts, authentic, match.variables, call);
       const done = answer instanceof Promise ? await answer : answer;
       if (done instanceof ProtocolError) return this.#refuse(tally, name, done);
       tally.requested(name, done.status);

@@ -5,6 +5,8 @@ import { channels } from "./channels.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { events } from "./events.ts";
 import { legacyEvents } from "./legacy-events.ts";
+import { occupancy } from "./occupancy.ts";
+import { position } from "./position.ts";
 import { tap } from "./tap.ts";
 import { terminate } from "./terminate.ts";
 
@@ -26,6 +28,8 @@ const ROUTES: readonly Route[] = [
   { name: "legacy_events", method: "POST", path: ["channels", "*", "events"], endpoint: legacyEvents },
   { name: "terminate", method: "POST", path: ["users", "*", "terminate_connections"], endpoint: terminate },
   { name: "tap", method: "GET", path: ["tap"], endpoint: tap },
+  { name: "occupancy", method: "GET", path: ["occupancy"], endpoint: occupancy },
+  { name: "position", method: "POST", path: ["occupancy", "position"], endpoint: position },
 ];
 
 /** What a path of the API names, or undefined where it is none of the API's. */

@@ -3,10 +3,11 @@ import { Query } from "@earshot/protocol/query";
 import type { TappedEvent } from "#core/taps";
 import { World } from "#core/testing/world";
 import { tap } from "./tap.ts";
+import { apiPartsOf } from "./testing/api-parts.ts";
 
 function watch(rawQuery = "") {
   const world = new World();
-  const { publisher, queries, taps, users } = world;
+  const { taps } = world;
   let onlookers = 0;
   const open = taps.open.bind(taps);
   taps.open = (appId: string, channels: readonly string[], show: (event: TappedEvent) => void) => {
@@ -21,9 +22,10 @@ function watch(rawQuery = "") {
   };
   let keptOpen = 0;
   const request = { app: world.app(), query: new Query(rawQuery), body: new Uint8Array() };
-  const answer = tap({ publisher, queries, taps, users }, request, [], () => {
+  const keepOpen = () => {
     keptOpen++;
-  });
+  };
+  const answer = tap(apiPartsOf(world), request, [], { request: new Request("http://h/"), keepOpen });
   const reader = answer instanceof Response ? answer.body?.getReader() : undefined;
   const decoder = new TextDecoder();
   return {

@@ -1,18 +1,19 @@
 import { parseChannelName } from "@earshot/protocol/channel";
 import { ProtocolError } from "@earshot/protocol/errors";
+import { eventStream } from "../answers.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 const HEARTBEAT_MS = 15_000; // ours: well below the idle limits of common proxies
 const MAX_WAITING_CHARS = 1_048_576; // ours: a reader that stopped is let go
 
 /** GET /apps/ID/tap?channels=a,b: Server-Sent Events of what is published; looking is not subscribing. */
-export const tap: Endpoint = ({ taps }, { app, query }, _segments, keepOpen) => {
+export const tap: Endpoint = ({ taps }, { app, query }, _segments, call) => {
   const channels = (query.get("channels") ?? "").split(",").filter((name) => name !== "");
   for (const name of channels) {
     const kind = parseChannelName(name, app.limits.maxChannelNameChars);
     if (kind instanceof ProtocolError) return kind;
   }
-  keepOpen();
+  call.keepOpen();
   let end: () => void = () => undefined;
   const stream = new ReadableStream<string>(
     {
@@ -39,10 +40,5 @@ export const tap: Endpoint = ({ taps }, { app, query }, _segments, keepOpen) => 
     },
     { highWaterMark: MAX_WAITING_CHARS, size: (chunk) => chunk?.length ?? 0 },
   );
-  const headers = {
-    "Content-Type": "text/event-stream",
-    "Cache-Control": "no-store",
-    "X-Accel-Buffering": "no",
-  };
-  return new Response(stream.pipeThrough(new TextEncoderStream()), { headers });
+  return eventStream(stream.pipeThrough(new TextEncoderStream()));
 };

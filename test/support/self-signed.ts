@@ -1,10 +1,9 @@
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
-import type { Certificate } from "../listener.ts";
 
 const DAY_MS = 86_400_000;
 
-/** A new key and a certificate for localhost and 127.0.0.1 that it has signed itself, good for a day. */
-export function selfSigned(commonName: string): Certificate {
+/** PEM texts of a new key and a certificate for localhost and 127.0.0.1 that it has signed itself, good for a day. */
+export function selfSigned(commonName: string): { readonly cert: string; readonly key: string } {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const name = sequence(set(sequence(identifier("550403"), der(0x0c, Buffer.from(commonName)))));
   const localhost = [der(0x82, Buffer.from("localhost")), der(0x87, Buffer.from([127, 0, 0, 1]))];

@@ -1,0 +1,410 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as fc from "fast-check";
+import type { OutboxEntry } from "#core/ports";
+import { ManualAlarm } from "#core/testing/manual-alarm";
+import { ManualClock } from "#core/testing/manual-clock";
+import { LocalAnnouncer } from "./announcer.ts";
+import { Ledger, LedgerProblem } from "./ledger.ts";
+import { LocalOccupancy } from "./occupancy.ts";
+
+const APP = "4711";
+const DELAY_MS = 3_000;
+const SETTLE_MS = 10_000;
+
+/** One life of a process on a data folder. */
+class Life {
+  readonly ledger: Ledger;
+  readonly announcer: LocalAnnouncer;
+  readonly occupancy: LocalOccupancy;
+  readonly alarm: ManualAlarm;
+  readonly entries: OutboxEntry[] = [];
+  readonly troubles: unknown[] = [];
+  recoveries = 0;
+  #sockets = 0;
+
+  constructor(folder: string, clock: ManualClock) {
+    this.alarm = new ManualAlarm(clock);
+    this.ledger = new Ledger(join(folder, "outbox.db"));
+    this.announcer = new LocalAnnouncer({
+      ledger: this.ledger,
+      clock,
+      later: this.alarm.later,
+      vacatedDelayMs: DELAY_MS,
+      commitGapMs: 10,
+      subscriptions: (appId, channel) => this.occupancy.counts(appId, channel).subscriptions,
+      trouble: (problem) => this.troubles.push(problem),
+      recovered: () => this.recoveries++,
+    });
+    this.occupancy = new LocalOccupancy(this.announcer);
+    this.announcer.onCommitted((_, entries) => this.entries.push(...entries));
+  }
+
+  listen(): this {
+    this.announcer.settleFor(SETTLE_MS);
+    return this;
+  }
+
+  join(channel: string, userId?: string): void {
+    const join = { appId: APP, channel, socketId: `1.${++this.#sockets}`, maxMembers: 100 };
+    this.occupancy.join(userId === undefined ? join : { ...join, member: { userId, infoJson: "{}" } });
+  }
+
+  leave(channel: string, userId?: string): void {
+    const leave = { appId: APP, channel, socketId: "1.1" };
+    this.occupancy.leave(userId === undefined ? leave : { ...leave, userId });
+  }
+
+  stop(): void {
+    this.announcer.beQuiet();
+    this.announcer.stop();
+    this.ledger.close();
+  }
+
+  /** As `kill -9` leaves it. */
+  kill(): void {
+    this.ledger.close();
+  }
+
+  /** Without fields that are not of interest here. */
+  told(): string[] {
+    return this.entries.map(({ event }) =>
+      "user_id" in event
+        ? `${event.name} ${event.channel} ${event.user_id}`
+        : `${event.name} ${event.channel}`,
+    );
+  }
+}
+
+let folder = "";
+let clock = new ManualClock();
+let life: Life;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "earshot-outbox-"));
+  clock = new ManualClock();
+  life = new Life(folder, clock).listen();
+  life.alarm.advance(SETTLE_MS);
+});
+
+afterEach(() => {
+  life.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const next = () => {
+  life = new Life(folder, clock).listen();
+  return life;
+};
+
+test("announces a channel occupied at once, and vacant when it was empty for the delay", () => {
+  life.join("news");
+  life.alarm.advance(10);
+  expect(life.told()).toEqual(["channel_occupied news"]);
+  life.leave("news");
+  life.alarm.advance(DELAY_MS - 1);
+  expect(life.told()).toHaveLength(1);
+  life.alarm.advance(1);
+  expect(life.told()).toEqual(["channel_occupied news", "channel_vacated news"]);
+});
+
+test("announces nothing when somebody comes back within the delay", () => {
+  life.join("news");
+  life.alarm.advance(10);
+  for (let i = 0; i < 5; i++) {
+    life.leave("news");
+    life.alarm.advance(DELAY_MS - 1);
+    life.join("news");
+    life.alarm.advance(DELAY_MS);
+  }
+  expect(life.told()).toEqual(["channel_occupied news"]);
+});
+
+test("tells a channel before its members come, and after they have gone", () => {
+  life.join("presence-room", "ann");
+  life.join("presence-room", "ann");
+  life.join("presence-room", "bob");
+  life.alarm.advance(10);
+  life.leave("presence-room", "ann");
+  life.leave("presence-room", "bob");
+  life.leave("presence-room", "ann");
+  life.alarm.advance(DELAY_MS);
+  expect(life.told()).toEqual([
+    "channel_occupied presence-room",
+    "member_added presence-room ann",
+    "member_added presence-room bob",
+    "member_removed presence-room bob",
+    "member_removed presence-room ann",
+    "channel_vacated presence-room",
+  ]);
+});
+
+test("tells nobody of the protocol's own channels", () => {
+  life.join("#server-to-user-7");
+  life.alarm.advance(DELAY_MS);
+  expect(life.told()).toEqual([]);
+});
+
+test("writes what happens within the gap in one commit, with versions that grow", () => {
+  life.join("a");
+  life.join("b");
+  life.alarm.advance(0);
+  life.join("c");
+  life.alarm.advance(9);
+  expect(life.told()).toHaveLength(2);
+  life.alarm.advance(1);
+  expect(life.told()).toHaveLength(3);
+  const versions = life.entries.map(({ version }) => version);
+  expect(versions).toEqual(versions.toSorted((a, b) => a - b));
+  expect(new Set(versions).size).toBe(3);
+  expect(life.announcer.position(APP)).toBe(versions[2] ?? 0);
+});
+
+test("a slow disk makes commits rarer", () => {
+  const commit = life.ledger.commit.bind(life.ledger);
+  life.ledger.commit = (records, wallMs) => {
+    clock.advance(50);
+    return commit(records, wallMs);
+  };
+  life.join("a");
+  life.alarm.advance(0);
+  life.join("b");
+  life.alarm.advance(199);
+  expect(life.told()).toEqual(["channel_occupied a"]);
+  life.alarm.advance(1);
+  expect(life.told()).toHaveLength(2);
+});
+
+test("a restart to which everybody comes back announces nothing", () => {
+  life.join("news");
+  life.join("presence-room", "ann");
+  life.alarm.advance(10);
+  life.kill();
+  next();
+  life.alarm.advance(SETTLE_MS - 1);
+  life.join("news");
+  life.join("presence-room", "ann");
+  life.alarm.advance(60_000);
+  expect(life.told()).toEqual([]);
+});
+
+test("a crash after which nobody comes back is told once the process has settled", () => {
+  life.join("presence-room", "ann");
+  life.alarm.advance(10);
+  life.kill();
+  next();
+  life.alarm.advance(SETTLE_MS - 1);
+  expect(life.told()).toEqual([]);
+  life.alarm.advance(1);
+  expect(life.told()).toEqual(["member_removed presence-room ann", "channel_vacated presence-room"]);
+});
+
+test("a process that does not listen yet announces nobody gone", () => {
+  life.join("news");
+  life.alarm.advance(10);
+  life.kill();
+  life = new Life(folder, clock);
+  life.alarm.advance(3_600_000);
+  expect(life.told()).toEqual([]);
+});
+
+test("a planned stop announces nobody gone, and leaves its mark for the next process, once", () => {
+  life.join("news");
+  life.alarm.advance(10);
+  life.announcer.beQuiet();
+  life.leave("news");
+  life.alarm.advance(60_000);
+  life.stop();
+  expect(life.told()).toEqual(["channel_occupied news"]);
+  next();
+  expect(life.ledger.takePlannedStop()).toBe(true);
+  expect(life.ledger.takePlannedStop()).toBe(false);
+  life.alarm.advance(SETTLE_MS);
+  expect(life.told()).toEqual(["channel_vacated news"]);
+});
+
+test("a planned stop still writes who has just come", () => {
+  life.join("a");
+  life.alarm.advance(0);
+  life.join("b");
+  life.stop();
+  expect(life.told()).toEqual(["channel_occupied a", "channel_occupied b"]);
+});
+
+test("versions go on after a restart, also when the wall clock was set back", () => {
+  life.join("a");
+  life.alarm.advance(10);
+  const before = life.announcer.position(APP);
+  life.kill();
+  clock = new ManualClock();
+  next();
+  life.join("b");
+  life.alarm.advance(10);
+  expect(before + 1).toBeGreaterThan(clock.wallMs() * 1_000);
+  expect(life.announcer.position(APP)).toBe(before + 1);
+});
+
+test("while the outbox is locked everything waits; then what still differs is told", () => {
+  const other = new Database(join(folder, "outbox.db"));
+  other.run("BEGIN IMMEDIATE");
+  life.join("a");
+  life.join("b");
+  life.announcer.append(APP, { name: "cache_miss", channel: "cache-a" });
+  life.alarm.advance(10);
+  life.leave("b");
+  life.alarm.advance(60_000);
+  expect(life.told()).toEqual([]);
+  expect(life.troubles).toHaveLength(1);
+  expect(life.announcer.health.problem).toContain("locked");
+  other.run("ROLLBACK");
+  other.close();
+  life.alarm.advance(500);
+  expect(life.told()).toEqual(["channel_occupied a", "cache_miss cache-a"]);
+  expect(life.recoveries).toBe(1);
+  expect(life.announcer.health).toEqual({ held: 0, dropped: 0, problem: undefined });
+});
+
+test("holds 10,000 events of an app while they cannot be written, drops those beyond, and says how many", () => {
+  const other = new Database(join(folder, "outbox.db"));
+  other.run("BEGIN IMMEDIATE");
+  const kept = Array.from({ length: 10_005 }, () =>
+    life.announcer.append(APP, { name: "cache_miss", channel: "cache-a" }),
+  );
+  expect(kept.filter((isKept) => !isKept)).toHaveLength(5);
+  expect(life.announcer.append("another", { name: "cache_miss", channel: "cache-a" })).toBe(true);
+  expect(life.announcer.health).toMatchObject({ held: 10_001, dropped: 5 });
+  other.run("ROLLBACK");
+  other.close();
+  life.alarm.advance(1_000);
+  expect(life.told()).toHaveLength(10_001);
+});
+
+test("a snapshot is a cut: what is at or below its position, in order of version", () => {
+  for (const channel of ["a", "b", "presence-c"])
+    life.join(channel, channel === "presence-c" ? "ann" : undefined);
+  life.alarm.advance(10);
+  life.leave("a");
+  life.alarm.advance(DELAY_MS);
+  life.join("a");
+  life.alarm.advance(10);
+  life.join("d"); // not committed yet
+  const { position, present } = life.announcer.snapshot(APP, "", false);
+  expect(present.map(({ channel }) => channel)).toEqual(["b", "presence-c", "a"]);
+  expect(present.at(-1)?.version).toBe(position);
+  expect(life.announcer.snapshot(APP, "pres", true).present.map(({ userId }) => userId)).toEqual([
+    undefined,
+    "ann",
+  ]);
+});
+
+test("knows what a channel was announced as, also vacant ones", () => {
+  life.join("a");
+  life.alarm.advance(10);
+  expect(life.announcer.announced(APP, "a")).toMatchObject({ isPresent: true, subscriptions: 1 });
+  life.leave("a");
+  life.alarm.advance(DELAY_MS);
+  expect(life.announcer.announced(APP, "a")).toMatchObject({
+    isPresent: false,
+    version: life.announcer.position(APP),
+  });
+  expect(life.announcer.announced(APP, "b")).toBeUndefined();
+});
+
+test("reads entries by lane and position, and trims those that nobody waits for", async () => {
+  for (let i = 0; i < 50; i++) life.join(`c${i}`);
+  life.alarm.advance(10);
+  const all = life.announcer.read({ appId: APP, after: 0, limit: 100 });
+  expect(all).toEqual(life.entries);
+  const byLane = Array.from({ length: 16 }, (_, lane) =>
+    life.announcer.read({ appId: APP, after: 0, limit: 100, lane }),
+  );
+  expect(byLane.flat().toSorted((a, b) => a.version - b.version)).toEqual([...all]);
+  await life.announcer.trim(APP, all[9]?.version ?? 0);
+  expect(life.announcer.horizon(APP)).toBe(0); // young entries stay for streams that resume
+  clock.advance(600_001);
+  await life.announcer.trim(APP, all[9]?.version ?? 0);
+  expect(life.announcer.horizon(APP)).toBe(all[9]?.version ?? 0);
+  expect(life.announcer.read({ appId: APP, after: 0, limit: 100 })).toEqual(all.slice(10));
+});
+
+test("a forgotten app leaves nothing but its counter", () => {
+  life.join("a");
+  life.alarm.advance(10);
+  const position = life.announcer.position(APP);
+  life.announcer.forget(APP);
+  life.leave("a");
+  life.alarm.advance(60_000);
+  expect(life.told()).toEqual(["channel_occupied a"]);
+  expect(life.announcer.snapshot(APP, "", true)).toEqual({ position, present: [] });
+  expect(life.announcer.read({ appId: APP, after: 0, limit: 10 })).toEqual([]);
+});
+
+test("a file of a newer version, or that is none of ours, is told in one line", () => {
+  life.kill();
+  const file = join(folder, "outbox.db");
+  const db = new Database(file);
+  db.run("PRAGMA user_version = 99");
+  db.close();
+  expect(() => new Ledger(file)).toThrow(LedgerProblem);
+  expect(() => new Ledger(join(folder, "missing", "outbox.db"))).toThrow("cannot be used");
+  const again = new Database(file);
+  again.run("PRAGMA user_version = 1");
+  again.close();
+  next();
+});
+
+test("whatever happens, what was told equals what is true when all has settled", async () => {
+  const step = fc.oneof(
+    { weight: 8, arbitrary: fc.record({ do: fc.constant("join"), channel: fc.integer({ min: 0, max: 3 }) }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({ do: fc.constant("leave"), channel: fc.integer({ min: 0, max: 3 }) }),
+    },
+    {
+      weight: 6,
+      arbitrary: fc.record({ do: fc.constant("wait"), channel: fc.integer({ min: 0, max: 4_000 }) }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("kill", "stop"), channel: fc.constant(0) }) },
+  );
+  await fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const own = mkdtempSync(join(tmpdir(), "earshot-outbox-"));
+      const time = new ManualClock();
+      const told: OutboxEntry[] = [];
+      let now = new Life(own, time).listen();
+      let here: number[] = [0, 0, 0, 0];
+      for (const { do: action, channel } of steps) {
+        const count = here[channel] ?? 0;
+        if (action === "join") now.join(`c${channel}`);
+        if (action === "leave" && count > 0) now.leave(`c${channel}`);
+        if (action === "join") here[channel] = count + 1;
+        if (action === "leave" && count > 0) here[channel] = count - 1;
+        if (action === "wait") now.alarm.advance(channel);
+        if (action !== "kill" && action !== "stop") continue;
+        if (action === "kill") now.kill();
+        else now.stop();
+        told.push(...now.entries);
+        now = new Life(own, time).listen();
+        here = [0, 0, 0, 0];
+      }
+      now.alarm.advance(SETTLE_MS + DELAY_MS);
+      told.push(...now.entries);
+      const state = new Map(told.map(({ event }) => [event.channel, event.name === "channel_occupied"]));
+      for (const [channel, count] of here.entries())
+        expect(state.get(`c${channel}`) ?? false).toBe(count > 0);
+      for (let i = 0; i < 4; i++) {
+        const names = told.filter(({ event }) => event.channel === `c${i}`).map(({ event }) => event.name);
+        for (const [at, name] of names.entries())
+          expect(name).toBe(at % 2 === 0 ? "channel_occupied" : "channel_vacated");
+      }
+      const versions = told.map(({ version }) => version);
+      expect(versions).toEqual(versions.toSorted((a, b) => a - b));
+      now.kill();
+      rmSync(own, { recursive: true, force: true });
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,295 @@
+import type { MomentEvent } from "@earshot/protocol/webhook";
+import { type Change, Differences, type Subject, subjectKey } from "#core/occupancy";
+import type { Announced, Clock, Outbox, OutboxEntry, OutboxQuery, Snapshot } from "#core/ports";
+import type { Ledger, LedgerRecord } from "./ledger.ts";
+
+const MAX_HELD_PER_APP = 10_000; // ours: events about moments, while the ledger cannot be written
+const MAX_CHANGES_A_COMMIT = 2_000; // ours: about 20 ms; a restart may have 100,000 channels to announce
+const REST_AFTER_COMMIT = 4; // ours: a slow disk takes at most a fifth of the process, and makes commits rarer
+const MAX_REST_MS = 1_000;
+const RETRY_MS = 500;
+const KEPT_ENTRIES = 100_000;
+const KEPT_ENTRIES_MS = 600_000;
+const KEPT_GONE = 1_000_000; // ours: an endpoint that was away is told that a channel is vacant
+const KEPT_GONE_MS = 7 * 86_400_000; // ours
+const TRIMMED_AT_ONCE = 2_000;
+const TRIM_PAUSE_MS = 20;
+
+/** What the monitoring sees of the outbox. */
+export interface OutboxHealth {
+  /** Events about moments that wait to be written. */
+  readonly held: number;
+  /** Of those, how many were given up since the start, because too many waited. */
+  readonly dropped: number;
+  /** Why it cannot be written, or undefined where it can. */
+  readonly problem: string | undefined;
+}
+
+export interface AnnouncerParts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  /** Returns the way out. */
+  readonly later: (ms: number, act: () => void) => () => void;
+  readonly vacatedDelayMs: number;
+  readonly commitGapMs: number;
+  /** Subscriptions of a channel as they are now. */
+  readonly subscriptions: (appId: string, channel: string) => number;
+  /** Told when writing fails for the first time, and when it works again. */
+  readonly trouble: (problem: unknown) => void;
+  readonly recovered: () => void;
+}
+
+interface AppState {
+  position: number;
+  horizon: number;
+  held: number;
+  /** By subject. */
+  readonly present: Map<string, Announced>;
+}
+
+/** Makes *announced* follow *actual* in one process, and is its outbox: one group commit for all that happened meanwhile. */
+export class LocalAnnouncer implements Outbox {
+  readonly #parts: AnnouncerParts;
+  readonly #differences: Differences;
+  readonly #apps = new Map<string, AppState>();
+  readonly #listeners = new Set<(appId: string, entries: readonly OutboxEntry[]) => void>();
+  #moments: LedgerRecord[] = [];
+  #dropped = 0;
+  #problem: string | undefined;
+  #nextCommitMs = Number.NEGATIVE_INFINITY;
+  #alarm: { readonly atMs: number; readonly cancel: () => void } | undefined;
+  #isClosed = false;
+
+  constructor(parts: AnnouncerParts) {
+    this.#parts = parts;
+    this.#differences = new Differences(parts);
+    for (const { appId, version, trimmed } of parts.ledger.apps()) {
+      this.#apps.set(appId, { position: version, horizon: trimmed, held: 0, present: new Map() });
+    }
+    const channels: Subject[] = [];
+    for (const announced of parts.ledger.present()) {
+      this.#app(announced.appId).present.set(subjectKey(announced), announced);
+      if (announced.userId === undefined) channels.push(announced);
+      else this.#differences.compare(subjectOf(announced), false, true);
+    }
+    for (const channel of channels) this.#differences.compare(subjectOf(channel), false, true);
+  }
+
+  /** The server listens: clients have so long to come back. */
+  settleFor(ms: number): void {
+    this.#differences.settleFor(ms);
+    this.#wake();
+  }
+
+  /** *Actual* changed between nobody and somebody. */
+  changed(appId: string, channel: string, userId: string | undefined, isPresent: boolean): void {
+    if (channel.startsWith("#")) return; // the protocol's own channels are told to nobody
+    const subject = userId === undefined ? { appId, channel } : { appId, channel, userId };
+    this.#differences.compare(
+      subject,
+      isPresent,
+      this.#apps.get(appId)?.present.has(subjectKey(subject)) === true,
+    );
+    this.#wake();
+  }
+
+  append(appId: string, event: MomentEvent): boolean {
+    const app = this.#app(appId);
+    if (app.held >= MAX_HELD_PER_APP || this.#isClosed) {
+      this.#dropped++;
+      return false;
+    }
+    app.held++;
+    this.#moments.push({ appId, event, occurredMs: this.#parts.clock.wallMs(), subscriptions: 0 });
+    this.#wake();
+    return true;
+  }
+
+  position(appId: string): number {
+    return this.#apps.get(appId)?.position ?? 0;
+  }
+
+  horizon(appId: string): number {
+    return this.#apps.get(appId)?.horizon ?? 0;
+  }
+
+  read(query: OutboxQuery): readonly OutboxEntry[] {
+    return this.#parts.ledger.read(query);
+  }
+
+  announced(appId: string, channel: string, userId?: string): Announced | undefined {
+    const subject = userId === undefined ? { appId, channel } : { appId, channel, userId };
+    const present = this.#apps.get(appId)?.present.get(subjectKey(subject));
+    return present ?? this.#parts.ledger.announced(appId, channel, userId);
+  }
+
+  snapshot(appId: string, prefix: string, withMembers: boolean): Snapshot {
+    const app = this.#apps.get(appId);
+    const present: Announced[] = [];
+    for (const announced of app?.present.values() ?? []) {
+      if (!announced.channel.startsWith(prefix)) continue;
+      if (withMembers || announced.userId === undefined) present.push(announced);
+    }
+    return { position: app?.position ?? 0, present };
+  }
+
+  onCommitted(listener: (appId: string, entries: readonly OutboxEntry[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async trim(appId: string, delivered: number): Promise<void> {
+    const { ledger, clock } = this.#parts;
+    const limit = TRIMMED_AT_ONCE;
+    for (let isDone = false; !isDone && !this.#isClosed; await this.#pause(isDone)) {
+      const beforeVersion = (clock.wallMs() - KEPT_ENTRIES_MS) * 1_000;
+      const trimmed = ledger.trim(appId, { delivered, beforeVersion, keep: KEPT_ENTRIES, limit });
+      if (trimmed.trimmed !== undefined) this.#app(appId).horizon = trimmed.trimmed;
+      isDone = trimmed.isDone;
+    }
+    for (let isDone = false; !isDone && !this.#isClosed; await this.#pause(isDone)) {
+      const beforeVersion = (clock.wallMs() - KEPT_GONE_MS) * 1_000;
+      isDone = ledger.trimGone(appId, { beforeVersion, keep: KEPT_GONE, limit });
+    }
+  }
+
+  forget(appId: string): void {
+    this.#differences.forget(appId);
+    const app = this.#apps.get(appId);
+    if (app === undefined) return;
+    this.#parts.ledger.forget(appId);
+    app.present.clear();
+    app.horizon = app.position;
+  }
+
+  get health(): OutboxHealth {
+    return { held: this.#moments.length, dropped: this.#dropped, problem: this.#problem };
+  }
+
+  /**
+   * A planned stop has begun: nothing is announced vacant or removed any more. The mark for the next process is made at
+   * once, because clients are sent away from now on, and somebody may lose patience with us.
+   */
+  beQuiet(): void {
+    this.#differences.beQuiet();
+    try {
+      this.#parts.ledger.markPlannedStop();
+    } catch (problem) {
+      this.#fail(problem);
+    }
+  }
+
+  /** Writes what is due. The ledger can be closed afterwards. */
+  stop(): void {
+    this.#alarm?.cancel();
+    while (this.#commit());
+    this.#alarm?.cancel();
+    this.#isClosed = true;
+  }
+
+  /** Sees to it that a commit comes when the next change falls due, and not sooner than the gap after the last one. */
+  #wake(): void {
+    if (this.#isClosed || this.#problem !== undefined) return; // its retry is under way
+    const dueMs = this.#moments.length > 0 ? this.#parts.clock.monotonicMs() : this.#differences.nextDueMs;
+    if (dueMs !== undefined) this.#setAlarm(Math.max(dueMs, this.#nextCommitMs));
+  }
+
+  #setAlarm(atMs: number): void {
+    if (this.#alarm !== undefined && this.#alarm.atMs <= atMs) return;
+    this.#alarm?.cancel();
+    const inMs = Math.max(0, atMs - this.#parts.clock.monotonicMs());
+    const cancel = this.#parts.later(inMs, () => {
+      this.#alarm = undefined;
+      this.#commit();
+      this.#wake();
+    });
+    this.#alarm = { atMs, cancel };
+  }
+
+  /** Returns whether it wrote anything. */
+  #commit(): boolean {
+    const { arrivals, departures } = this.#differences.due(MAX_CHANGES_A_COMMIT);
+    const moments = this.#moments.slice(0, MAX_CHANGES_A_COMMIT);
+    const records = [...arrivals.map(this.#recordOf), ...moments, ...departures.map(this.#recordOf)];
+    if (records.length === 0) return false;
+    let entries: OutboxEntry[];
+    const beganMs = this.#parts.clock.monotonicMs();
+    try {
+      entries = this.#parts.ledger.commit(records, this.#parts.clock.wallMs());
+    } catch (problem) {
+      this.#fail(problem);
+      return false;
+    }
+    this.#moments = this.#moments.slice(moments.length);
+    for (const { appId } of moments) this.#app(appId).held--;
+    for (const change of [...arrivals, ...departures])
+      this.#differences.compare(change, change.isPresent, change.isPresent);
+    const endedMs = this.#parts.clock.monotonicMs();
+    const restMs = Math.min(MAX_REST_MS, (endedMs - beganMs) * REST_AFTER_COMMIT);
+    this.#nextCommitMs = endedMs + Math.max(this.#parts.commitGapMs, restMs);
+    if (this.#problem !== undefined) this.#parts.recovered();
+    this.#problem = undefined;
+    for (const [appId, own] of Map.groupBy(entries, (entry) => entry.appId)) this.#committed(appId, own);
+    return true;
+  }
+
+  readonly #recordOf = ({ appId, channel, userId, isPresent, occurredMs }: Change): LedgerRecord => {
+    const subscriptions = this.#parts.subscriptions(appId, channel);
+    if (userId === undefined) {
+      const name = isPresent ? "channel_occupied" : "channel_vacated";
+      return { appId, event: { name, channel }, occurredMs, subscriptions };
+    }
+    const name = isPresent ? "member_added" : "member_removed";
+    return { appId, event: { name, channel, user_id: userId }, occurredMs, subscriptions };
+  };
+
+  #committed(appId: string, entries: readonly OutboxEntry[]): void {
+    const app = this.#app(appId);
+    for (const entry of entries) {
+      app.position = entry.version;
+      const announced = announcedOf(entry);
+      if (announced === undefined) continue;
+      const key = subjectKey({ appId, ...announced });
+      app.present.delete(key); // so that the order stays that of the versions
+      if (announced.isPresent) app.present.set(key, announced);
+    }
+    for (const listener of this.#listeners) listener(appId, entries);
+  }
+
+  #fail(problem: unknown): void {
+    if (this.#problem === undefined) this.#parts.trouble(problem);
+    this.#problem = problem instanceof Error ? problem.message : String(problem);
+    if (!this.#isClosed) this.#setAlarm(this.#parts.clock.monotonicMs() + RETRY_MS);
+  }
+
+  #app(appId: string): AppState {
+    const found = this.#apps.get(appId);
+    if (found !== undefined) return found;
+    const app: AppState = { position: 0, horizon: 0, held: 0, present: new Map() };
+    this.#apps.set(appId, app);
+    return app;
+  }
+
+  async #pause(isLast: boolean): Promise<void> {
+    if (!isLast) await new Promise<void>((resolve) => this.#parts.later(TRIM_PAUSE_MS, resolve));
+  }
+}
+
+function subjectOf({ appId, channel, userId }: Subject): Subject {
+  return userId === undefined ? { appId, channel } : { appId, channel, userId };
+}
+
+/** What an entry announces, where it tells a state. */
+function announcedOf({ event, version, occurredMs, subscriptions }: OutboxEntry): Announced | undefined {
+  const known = { channel: event.channel, version, occurredMs, subscriptions };
+  switch (event.name) {
+    case "channel_occupied":
+    case "channel_vacated":
+      return { ...known, isPresent: event.name === "channel_occupied" };
+    case "member_added":
+    case "member_removed":
+      return { ...known, userId: event.user_id, isPresent: event.name === "member_added" };
+    default:
+      return undefined;
+  }
+}

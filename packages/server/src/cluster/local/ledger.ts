@@ -1,0 +1,298 @@
+import { Database, type Statement } from "bun:sqlite";
+import { existsSync, writeFileSync } from "node:fs";
+import type { WebhookEvent } from "@earshot/protocol/webhook";
+import { laneOf } from "#core/lane";
+import type { Announced, OutboxEntry, OutboxQuery } from "#core/ports";
+
+/** A file that cannot be used. The message says which, why and what to do. */
+export class LedgerProblem extends Error {
+  override readonly name = "LedgerProblem";
+}
+
+/** What a commit writes, in this order. The subject of a state event is announced in the same step. */
+export interface LedgerRecord {
+  readonly appId: string;
+  readonly event: WebhookEvent;
+  readonly occurredMs: number;
+  readonly subscriptions: number;
+}
+
+/** An app as the ledger knows it. */
+export interface LedgerApp {
+  readonly appId: string;
+  /** The newest version. */
+  readonly version: number;
+  /** The newest version whose entry may be gone. */
+  readonly trimmed: number;
+}
+
+const FORMAT = 1;
+
+const TABLES = `
+  CREATE TABLE counters (app_id TEXT PRIMARY KEY, version INTEGER NOT NULL, trimmed INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE announced (
+    app_id TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    user_id TEXT NOT NULL, -- empty for the channel itself
+    is_present INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    occurred_ms INTEGER NOT NULL,
+    subscriptions INTEGER NOT NULL,
+    PRIMARY KEY (app_id, channel, user_id)
+  ) WITHOUT ROWID;
+  CREATE INDEX announced_gone ON announced (app_id, version) WHERE is_present = 0;
+  CREATE TABLE entries (
+    app_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    lane INTEGER NOT NULL,
+    occurred_ms INTEGER NOT NULL,
+    subscriptions INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    PRIMARY KEY (app_id, version)
+  ) WITHOUT ROWID;
+  CREATE INDEX entries_of_lane ON entries (app_id, lane, version);
+  CREATE TABLE stop (is_planned INTEGER NOT NULL);
+  INSERT INTO stop VALUES (0);
+  PRAGMA user_version = ${FORMAT};
+`;
+
+interface AnnouncedRow {
+  app_id: string;
+  channel: string;
+  user_id: string;
+  is_present: number;
+  version: number;
+  occurred_ms: number;
+  subscriptions: number;
+}
+
+interface EntryRow {
+  app_id: string;
+  version: number;
+  occurred_ms: number;
+  subscriptions: number;
+  event: string;
+}
+
+/** What was announced, under which version, and the entries that tell it: one SQLite file, one writer. */
+export class Ledger {
+  readonly #db: Database;
+  readonly #versions = new Map<string, number>();
+  readonly #insert: Statement<unknown, [string, number, number, number, number, string]>;
+  readonly #announce: Statement<unknown, [string, string, string, number, number, number, number]>;
+  readonly #count: Statement<unknown, [string, number]>;
+
+  /** @throws LedgerProblem */
+  constructor(file: string) {
+    this.#db = open(file);
+    for (const { appId, version } of this.apps()) this.#versions.set(appId, version);
+    this.#insert = this.#db.prepare("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)");
+    this.#announce = this.#db.prepare(
+      `INSERT INTO announced VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET is_present = excluded.is_present,
+        version = excluded.version, occurred_ms = excluded.occurred_ms, subscriptions = excluded.subscriptions`,
+    );
+    this.#count = this.#db.prepare(
+      "INSERT INTO counters VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET version = excluded.version",
+    );
+  }
+
+  apps(): LedgerApp[] {
+    return this.#db.query<LedgerApp, []>("SELECT app_id AS appId, version, trimmed FROM counters").all();
+  }
+
+  /**
+   * All of it becomes durable, or nothing does.
+   *
+   * @throws what SQLite says where it cannot be written
+   */
+  commit(records: readonly LedgerRecord[], wallMs: number): OutboxEntry[] {
+    const versions = new Map<string, number>();
+    const write = this.#db.transaction(() => {
+      const entries = records.map((record) => {
+        const before = versions.get(record.appId) ?? this.#versions.get(record.appId) ?? 0;
+        const version = Math.max(before + 1, wallMs * 1_000);
+        versions.set(record.appId, version);
+        this.#write(record, version);
+        return { ...record, version };
+      });
+      for (const [appId, version] of versions) this.#count.run(appId, version);
+      return entries;
+    });
+    const entries = write.immediate();
+    for (const [appId, version] of versions) this.#versions.set(appId, version);
+    return entries;
+  }
+
+  #write({ appId, event, occurredMs, subscriptions }: LedgerRecord, version: number): void {
+    this.#insert.run(appId, version, laneOf(event.channel), occurredMs, subscriptions, JSON.stringify(event));
+    switch (event.name) {
+      case "channel_occupied":
+      case "channel_vacated": {
+        const isPresent = event.name === "channel_occupied" ? 1 : 0;
+        this.#announce.run(appId, event.channel, "", isPresent, version, occurredMs, subscriptions);
+        break;
+      }
+      case "member_added":
+      case "member_removed": {
+        const isPresent = event.name === "member_added" ? 1 : 0;
+        this.#announce.run(
+          appId,
+          event.channel,
+          event.user_id,
+          isPresent,
+          version,
+          occurredMs,
+          subscriptions,
+        );
+      }
+    }
+  }
+
+  /** Who is announced present, in order of version. */
+  *present(): Generator<Announced & { readonly appId: string }> {
+    const query = this.#db.query<AnnouncedRow, []>(
+      "SELECT * FROM announced WHERE is_present = 1 ORDER BY version",
+    );
+    for (const row of query.iterate()) yield { appId: row.app_id, ...announcedOf(row) };
+  }
+
+  announced(appId: string, channel: string, userId = ""): Announced | undefined {
+    const row = this.#db
+      .query<AnnouncedRow, [string, string, string]>(
+        "SELECT * FROM announced WHERE app_id = ? AND channel = ? AND user_id = ?",
+      )
+      .get(appId, channel, userId);
+    return row === null ? undefined : announcedOf(row);
+  }
+
+  read({ appId, after, limit, lane }: OutboxQuery): OutboxEntry[] {
+    const rows =
+      lane === undefined
+        ? this.#db
+            .query<EntryRow, [string, number, number]>(
+              "SELECT * FROM entries WHERE app_id = ? AND version > ? ORDER BY version LIMIT ?",
+            )
+            .all(appId, after, limit)
+        : this.#db
+            .query<EntryRow, [string, number, number, number]>(
+              "SELECT * FROM entries WHERE app_id = ? AND lane = ? AND version > ? ORDER BY version LIMIT ?",
+            )
+            .all(appId, lane, after, limit);
+    return rows.map((row) => ({
+      appId: row.app_id,
+      version: row.version,
+      occurredMs: row.occurred_ms,
+      subscriptions: row.subscriptions,
+      event: JSON.parse(row.event), // as `commit` wrote it
+    }));
+  }
+
+  /**
+   * Deletes entries at or below `delivered` that are older than `beforeVersion` or not among the newest `keep`, at most
+   * `limit` of them, oldest first. Returns the newest version that may be gone now, and whether more is to be deleted.
+   */
+  trim(appId: string, bounds: { delivered: number; beforeVersion: number; keep: number; limit: number }) {
+    const nthNewest = this.#db
+      .query<{ version: number }, [string, number]>(
+        "SELECT version FROM entries WHERE app_id = ? ORDER BY version DESC LIMIT 1 OFFSET ?",
+      )
+      .get(appId, bounds.keep);
+    const below = Math.min(bounds.delivered, Math.max(bounds.beforeVersion, nthNewest?.version ?? 0));
+    const doomed = this.#db
+      .query<{ version: number }, [string, number, number]>(
+        "SELECT version FROM entries WHERE app_id = ? AND version <= ? ORDER BY version LIMIT ?",
+      )
+      .all(appId, below, bounds.limit);
+    const last = doomed.at(-1)?.version;
+    if (last === undefined) return { isDone: true };
+    this.#db
+      .transaction(() => {
+        this.#db.query("DELETE FROM entries WHERE app_id = ? AND version <= ?").run(appId, last);
+        this.#db.query("UPDATE counters SET trimmed = ? WHERE app_id = ?").run(last, appId);
+      })
+      .immediate();
+    return { trimmed: last, isDone: doomed.length < bounds.limit };
+  }
+
+  /** Deletes what was announced gone: all but the newest `keep` from `beforeVersion` on, at most `limit` of them. */
+  trimGone(appId: string, bounds: { beforeVersion: number; keep: number; limit: number }): boolean {
+    const nthNewest = this.#db
+      .query<{ version: number }, [string, number]>(
+        "SELECT version FROM announced WHERE app_id = ? AND is_present = 0 ORDER BY version DESC LIMIT 1 OFFSET ?",
+      )
+      .get(appId, bounds.keep);
+    const below = Math.max(bounds.beforeVersion, nthNewest?.version ?? 0);
+    const { changes } = this.#db
+      .query(
+        `DELETE FROM announced WHERE (app_id, channel, user_id) IN (SELECT app_id, channel, user_id FROM announced
+          WHERE app_id = ? AND is_present = 0 AND version <= ? LIMIT ?)`,
+      )
+      .run(appId, below, bounds.limit);
+    return changes < bounds.limit;
+  }
+
+  /** All but the counter, which must never begin again. */
+  forget(appId: string): void {
+    this.#db
+      .transaction(() => {
+        this.#db.query("DELETE FROM announced WHERE app_id = ?").run(appId);
+        this.#db.query("DELETE FROM entries WHERE app_id = ?").run(appId);
+        this.#db.query("UPDATE counters SET trimmed = version WHERE app_id = ?").run(appId);
+      })
+      .immediate();
+  }
+
+  /** Whether the last owner was stopped as planned. Asking takes the mark away. */
+  takePlannedStop(): boolean {
+    const row = this.#db.query<{ is_planned: number }, []>("SELECT is_planned FROM stop").get();
+    this.#db.run("UPDATE stop SET is_planned = 0");
+    return row?.is_planned === 1;
+  }
+
+  markPlannedStop(): void {
+    this.#db.run("UPDATE stop SET is_planned = 1");
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+function announcedOf(row: AnnouncedRow): Announced {
+  const { channel, version, subscriptions } = row;
+  const known = {
+    channel,
+    isPresent: row.is_present === 1,
+    version,
+    occurredMs: row.occurred_ms,
+    subscriptions,
+  };
+  return row.user_id === "" ? known : { ...known, userId: row.user_id };
+}
+
+/** `busy_timeout` stays 0: it would stop the whole process for as long as it waits. */
+function open(file: string): Database {
+  let db: Database | undefined;
+  try {
+    if (!existsSync(file)) writeFileSync(file, "", { mode: 0o600, flag: "a" }); // names and data of others' users
+    db = new Database(file, { strict: true });
+    db.run("PRAGMA journal_mode = WAL");
+    db.run("PRAGMA synchronous = FULL");
+    const { user_version: format = 0 } =
+      db.query<{ user_version: number }, []>("PRAGMA user_version").get() ?? {};
+    if (format > FORMAT)
+      throw new LedgerProblem(
+        `${file} was written by a newer Earshot (format ${format}, this one knows ${FORMAT}): start the newer one, or restore a backup.`,
+      );
+    if (format === 0) db.transaction(() => db?.run(TABLES)).immediate();
+    return db;
+  } catch (error) {
+    db?.close();
+    if (error instanceof LedgerProblem) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new LedgerProblem(
+      `${file} cannot be used (${why}): see that it can be written and that the disk is not full, or restore a backup.`,
+      { cause: error },
+    );
+  }
+}

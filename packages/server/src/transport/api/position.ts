@@ -1,0 +1,55 @@
+import { ProtocolError, protocolError } from "@earshot/protocol/errors";
+import { type PositionAnswer, parsePositionQuestion } from "@earshot/protocol/occupancy";
+import { attempt } from "#core/answer";
+import type { App } from "#core/app";
+import type { WebhookProgress } from "#core/ports";
+import { json } from "../answers.ts";
+import { bodyJson } from "./body.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { unknownState } from "./unknown-state.ts";
+
+/** POST /apps/ID/occupancy/position: how far the truth is, and how far behind it the webhooks are. */
+export const position: Endpoint = ({ outbox, webhookStatus, gates, clock }, { app, body }) => {
+  const value = bodyJson(body);
+  if (value instanceof ProtocolError) return value;
+  const question = parsePositionQuestion(value);
+  if (question instanceof ProtocolError) return question;
+  const { endpoint, gate, counters } = question;
+  if (gate !== undefined && counters !== undefined) gates.report(app.id, gate, counters);
+  return attempt(
+    () => outbox.position(app.id),
+    (newest) => {
+      const progress = progressOf(app, webhookStatus.progress(app.id), endpoint);
+      if (progress instanceof ProtocolError) return progress;
+      const oldestMs = Math.min(...progress.map(({ oldestWaitingMs }) => oldestWaitingMs ?? Infinity));
+      const answer: PositionAnswer = {
+        position: newest,
+        now_ms: clock.wallMs(),
+        endpoints: progress.length,
+        oldest_undelivered_ms: Number.isFinite(oldestMs) ? oldestMs : null,
+        waiting: progress.reduce((sum, { waiting }) => sum + waiting, 0),
+      };
+      return json(answer);
+    },
+    unknownState,
+  );
+};
+
+/** Of the endpoint that is named, or of all that are told which channels are occupied. */
+function progressOf(
+  app: App,
+  all: readonly WebhookProgress[],
+  named: string | undefined,
+): readonly WebhookProgress[] | ProtocolError {
+  if (named === undefined) {
+    const told = new Set(app.webhooks.filter(isTold).map(({ id }) => id));
+    return all.filter(({ endpointId }) => told.has(endpointId));
+  }
+  const found = all.filter(({ endpointId }) => endpointId === named);
+  if (found.length === 0) found.push(...all.filter(({ url }) => url === named));
+  return found.length > 0 ? found : protocolError("apiEndpointUnknown", { endpoint: named });
+}
+
+function isTold({ enabled, events }: App["webhooks"][number]): boolean {
+  return enabled && events.includes("channel_occupied") && events.includes("channel_vacated");
+}

@@ -1,0 +1,207 @@
+import { isStateEvent, type StampedEvent } from "@earshot/protocol/webhook";
+import type { Announced } from "#core/ports";
+import type { Item, Source } from "./batch.ts";
+import type { AgainRow, DeliveryTables, OwedRow } from "./delivery-tables.ts";
+import { breathe, type LaneHost } from "./parts.ts";
+import { eventOfAnnounced, isPresence, parseSubject, subjectOf } from "./subject.ts";
+
+const PAGE = 100; // ours: rows that are looked at in one turn
+const MOST_EVENTS = 20; // of a batch
+
+export interface Arrear {
+  readonly source: Source;
+  readonly items: readonly Item[];
+}
+
+interface Sum {
+  count: number;
+  sinceMs: number;
+}
+
+/**
+ * What a lane is to be told beside what follows in the outbox: present states that the endpoint is owed, and events
+ * that were asked for once more. Both are kept in the store; here are only their numbers.
+ */
+export class Arrears {
+  readonly #host: LaneHost;
+  readonly #lane: number;
+  readonly #owed: Sum = { count: 0, sinceMs: 0 };
+  readonly #again: Sum = { count: 0, sinceMs: 0 };
+  /** What is owed is told now; otherwise after the lane's next success. */
+  isOwedDue = false;
+
+  constructor(host: LaneHost, lane: number) {
+    this.#host = host;
+    this.#lane = lane;
+  }
+
+  get owedCount(): number {
+    return this.#owed.count;
+  }
+
+  get count(): number {
+    return this.#owed.count + this.#again.count;
+  }
+
+  get isDue(): boolean {
+    return (this.isOwedDue && this.#owed.count > 0) || this.#again.count > 0;
+  }
+
+  /** Unix milliseconds since when something is owed. */
+  get oldestMs(): number | undefined {
+    const sums = [this.#owed, this.#again].filter((sum) => sum.count > 0);
+    return sums.length === 0 ? undefined : Math.min(...sums.map((sum) => sum.sinceMs));
+  }
+
+  /** So many more states are written down as owed. They wait for a success, unless others are due already. */
+  owe(count: number, sinceMs: number): void {
+    if (this.#owed.count === 0) this.isOwedDue = false;
+    add(this.#owed, count, sinceMs);
+  }
+
+  /** So many more events are written down as asked for. */
+  askAgain(count: number, sinceMs: number): void {
+    add(this.#again, count, sinceMs);
+  }
+
+  /**
+   * What is due first, and cannot be moot. Undefined where nothing is; "unreadable" while the store is in trouble.
+   *
+   * @param cursor everything at or below it is done with: what is newer is told in its turn
+   */
+  async next(cursor: () => number): Promise<Arrear | "unreadable" | undefined> {
+    if (this.isOwedDue && this.#owed.count > 0) {
+      const owed = await this.#next(this.#owed, {
+        source: "owed",
+        rows: (tables) => tables.owed(this.#host.key, this.#lane, PAGE),
+        item: (row: OwedRow) => this.#itemOfOwed(row, cursor()),
+        forget: (tables, row: OwedRow) => tables.forgetOwed(this.#host.key, this.#lane, row),
+      });
+      if (owed !== undefined) return owed;
+    }
+    if (this.#again.count === 0) return undefined;
+    return this.#next(this.#again, {
+      source: "again",
+      rows: (tables) => tables.again(this.#host.key, this.#lane, PAGE),
+      item: (row: AgainRow) => this.#itemOfAgain(row),
+      forget: (tables, row: AgainRow) => tables.forgetAgain(this.#host.key, this.#lane, row.version),
+    });
+  }
+
+  async #next<Row>(
+    sum: Sum,
+    kind: {
+      readonly source: Source;
+      readonly rows: (tables: DeliveryTables) => readonly Row[];
+      readonly item: (row: Row) => Promise<Item | undefined>;
+      readonly forget: (tables: DeliveryTables, row: Row) => number;
+    },
+  ): Promise<Arrear | "unreadable" | undefined> {
+    const { store, later } = this.#host.parts;
+    for (;;) {
+      const rows = store.read(kind.rows);
+      if (rows === undefined) return "unreadable";
+      if (rows.length === 0) {
+        sum.count = 0;
+        return undefined;
+      }
+      const items: Item[] = [];
+      const moot: Row[] = [];
+      for (const row of rows) {
+        if (items.length >= MOST_EVENTS) break;
+        const item = await kind.item(row);
+        if (item === undefined) moot.push(row);
+        else items.push(item);
+      }
+      this.#forget(sum, (tables) => moot.reduce((gone, row) => gone + kind.forget(tables, row), 0));
+      if (items.length > 0) {
+        return { source: kind.source, items: items.sort((a, b) => a.version - b.version) };
+      }
+      await breathe(later); // there may be a million of them
+    }
+  }
+
+  /** They have arrived, dead letters among them: they are owed and asked for no more. */
+  told(source: Source, items: readonly Item[]): void {
+    const { tally, key, parts } = this.#host;
+    let settled: (() => void) | undefined;
+    let revived = 0;
+    parts.store.soon(
+      (tables) => {
+        settled = this.settle(tables, source, items);
+        revived = 0;
+        if (tally.deadLetters === 0) return;
+        for (const { version } of items) revived += tables.forgetDeadLetter(key, version);
+      },
+      () => {
+        settled?.();
+        tally.deadLetters -= revived;
+      },
+    );
+  }
+
+  /** Deletes them, as part of a transaction. Returns what to call after it. */
+  settle(tables: DeliveryTables, source: Source, items: readonly Item[]): () => void {
+    const { key } = this.#host;
+    let gone = 0;
+    for (const { owed, version } of items) {
+      if (owed !== undefined) gone += tables.forgetOwed(key, this.#lane, owed);
+      else if (source === "again") gone += tables.forgetAgain(key, this.#lane, version);
+    }
+    const sum = source === "owed" ? this.#owed : this.#again;
+    return () => {
+      sum.count = Math.max(0, sum.count - gone);
+    };
+  }
+
+  #forget(sum: Sum, forget: (tables: DeliveryTables) => number): void {
+    let gone = 0;
+    this.#host.parts.store.soon(
+      (tables) => {
+        gone = forget(tables);
+      },
+      () => {
+        sum.count = Math.max(0, sum.count - gone);
+      },
+    );
+  }
+
+  async #itemOfOwed(owed: OwedRow, cursor: number): Promise<Item | undefined> {
+    const announced = await this.#announced(owed.subject);
+    if (announced === undefined || announced.version > cursor) return undefined; // or the log tells it
+    const event = eventOfAnnounced(announced);
+    if (!this.#host.wants(event)) return undefined;
+    return { version: announced.version, occurredMs: announced.occurredMs, event, owed };
+  }
+
+  async #itemOfAgain(row: AgainRow): Promise<Item | undefined> {
+    const { id: _, version, occurred_ms, ...event }: StampedEvent = JSON.parse(row.event); // as it was asked for
+    if (!this.#host.wants(event) || (await isSuperseded(this.#host, event, version))) return undefined;
+    return { version, occurredMs: occurred_ms, event };
+  }
+
+  async #announced(subject: string): Promise<Announced | undefined> {
+    const { channel, userId } = parseSubject(subject);
+    return await this.#host.parts.outbox.announced(this.#host.app.id, channel, userId);
+  }
+}
+
+/** Whether the endpoint was or will be told a newer state of the same channel or member. */
+export async function isSuperseded(
+  host: LaneHost,
+  event: StampedEvent | Item["event"],
+  version: number,
+): Promise<boolean> {
+  const subject = subjectOf(event);
+  if (subject === undefined || !isStateEvent(event)) return false;
+  const { channel, userId } = parseSubject(subject);
+  const announced = await host.parts.outbox.announced(host.app.id, channel, userId);
+  if (announced === undefined) return isPresence(event); // vacant for so long that it was forgotten
+  return announced.version > version && host.wants(eventOfAnnounced(announced));
+}
+
+function add(sum: Sum, count: number, sinceMs: number): void {
+  if (count === 0) return;
+  sum.sinceMs = sum.count === 0 ? sinceMs : Math.min(sum.sinceMs, sinceMs);
+  sum.count += count;
+}

@@ -1,0 +1,221 @@
+import type { App } from "#core/app";
+import type { OutboxEntry, WebhookProgress, WebhookStatus } from "#core/ports";
+import type { EndpointRow, WishRow } from "./delivery-tables.ts";
+import { Endpoint } from "./endpoint.ts";
+import { breathe, type WebhooksParts } from "./parts.ts";
+import { redeliver, Unavailable } from "./redelivery.ts";
+
+const UNREADABLE_MS = 250; // ours: until the store is asked again
+const TEND_MS = 10_000; // ours: how often what is delivered and what is old is cleared away
+const WISHES_MS = 500; // ours: how often other processes are listened to
+const CLEAN_PAUSE_MS = 20; // ours: between two small steps
+const STOP_GRACE_MS = 2_000; // ours: what is under way by then is repeated by the next process
+const STOP_LOOK_MS = 20;
+const TENDED_MS = 900_000; // ours: the outbox keeps delivered entries for 10 minutes, so after 15 nothing is left
+
+/** Tells the endpoints of all apps what the outbox holds: each in its order, none waiting for another. */
+export class Webhooks implements WebhookStatus {
+  readonly #parts: WebhooksParts;
+  /** By app, then by id. */
+  readonly #endpoints = new Map<string, Map<string, Endpoint>>();
+  /** By app: the newest version that is known to be committed. */
+  readonly #heads = new Map<string, number>();
+  /** By app: until when, by the monotonic clock, there may be something to clear away. */
+  readonly #tendedMs = new Map<string, number>();
+  readonly #waysOut: (() => void)[] = [];
+  readonly #alarms = new Map<string, () => void>();
+  #isStopping = false;
+  #foreignWrites = -1;
+
+  constructor(parts: WebhooksParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The apps must be known by now: what is kept of an endpoint that no app has goes. Resolves when all endpoints are
+   * served.
+   */
+  async start(): Promise<void> {
+    const { apps, outbox, store } = this.#parts;
+    this.#waysOut.push(
+      outbox.onCommitted((appId, entries) => this.#committed(appId, entries)),
+      apps.onChange((appId, app) => void this.#changed(appId, app)),
+    );
+    const rows = await this.#known();
+    const begun: Promise<void>[] = [];
+    for (const row of rows.filter(({ state }) => state !== "gone")) {
+      const isKnown = apps.byId(row.appId)?.webhooks.some(({ id }) => id === row.endpointId);
+      if (!isKnown) store.soon((tables) => tables.setGone(row.key));
+    }
+    for (const app of apps.all()) begun.push(this.#changed(app.id, app, rows));
+    this.#again("tend", TEND_MS, () => this.#tend());
+    this.#again("wishes", WISHES_MS, () => this.#listen());
+    await Promise.all(begun);
+  }
+
+  /** Makes no more requests, waits shortly for those under way, and writes down how far it came. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    for (const wayOut of this.#waysOut) wayOut();
+    for (const cancel of this.#alarms.values()) cancel();
+    const { clock, later, store } = this.#parts;
+    const endMs = clock.monotonicMs() + STOP_GRACE_MS;
+    const isSending = () => [...this.#all()].some(({ lanes }) => lanes.some((lane) => lane.isSending));
+    while (isSending() && clock.monotonicMs() < endMs) await breathe(later, STOP_LOOK_MS);
+    for (const endpoint of this.#all()) endpoint.close();
+    store.flush();
+  }
+
+  progress(appId: string): readonly WebhookProgress[] {
+    return [...(this.#endpoints.get(appId)?.values() ?? [])].map((endpoint) => endpoint.progress());
+  }
+
+  async #known(): Promise<EndpointRow[]> {
+    const { store, later } = this.#parts;
+    for (;;) {
+      const rows = store.read((tables) => tables.endpoints());
+      if (rows !== undefined || this.#isStopping) return rows ?? [];
+      await breathe(later, UNREADABLE_MS);
+    }
+  }
+
+  *#all(): Generator<Endpoint> {
+    for (const ofApp of this.#endpoints.values()) yield* ofApp.values();
+  }
+
+  #committed(appId: string, entries: readonly OutboxEntry[]): void {
+    this.#heads.set(appId, entries.at(-1)?.version ?? this.#headOf(appId));
+    this.#tendedMs.set(appId, this.#parts.clock.monotonicMs() + TENDED_MS);
+    for (const endpoint of this.#endpoints.get(appId)?.values() ?? []) {
+      try {
+        endpoint.committed(entries);
+      } catch (problem) {
+        endpoint.failed(problem); // a bug: it must not hurt whoever has committed
+      }
+    }
+  }
+
+  #headOf(appId: string): number {
+    return this.#heads.get(appId) ?? 0;
+  }
+
+  /** An app was found, changed or deleted. Resolves when its endpoints are served as they are now. */
+  async #changed(appId: string, app: App | undefined, rows: readonly EndpointRow[] = []): Promise<void> {
+    if (app === undefined) return this.#deleted(appId);
+    if (!this.#heads.has(appId)) await this.#find(appId);
+    if (this.#isStopping) return;
+    const now = this.#parts.apps.byId(appId); // it may have changed meanwhile
+    if (now === undefined) return this.#deleted(appId);
+    const known = this.#endpoints.get(appId) ?? new Map<string, Endpoint>();
+    this.#endpoints.set(appId, known);
+    const work: Promise<void>[] = [];
+    for (const [id, endpoint] of known) {
+      if (now.webhooks.some((one) => one.id === id)) continue;
+      known.delete(id);
+      endpoint.remove();
+    }
+    for (const webhook of now.webhooks) {
+      const found = known.get(webhook.id);
+      if (found !== undefined) {
+        work.push(found.change(now, webhook));
+        continue;
+      }
+      const endpoint = new Endpoint(this.#parts, now, webhook, {
+        head: () => this.#headOf(appId),
+        isStopping: () => this.#isStopping,
+      });
+      known.set(webhook.id, endpoint);
+      const isItsOwn = (row: EndpointRow) =>
+        row.appId === appId && row.endpointId === webhook.id && row.state !== "gone";
+      work.push(endpoint.begin(rows.find(isItsOwn)));
+    }
+    await Promise.all(work);
+  }
+
+  /** Learns how far an app's outbox has come. */
+  async #find(appId: string): Promise<void> {
+    const position = await this.#parts.outbox.position(appId);
+    this.#heads.set(appId, Math.max(position, this.#headOf(appId)));
+    this.#tendedMs.set(appId, this.#parts.clock.monotonicMs() + TENDED_MS);
+  }
+
+  async #deleted(appId: string): Promise<void> {
+    for (const endpoint of this.#endpoints.get(appId)?.values() ?? []) endpoint.remove();
+    this.#endpoints.delete(appId);
+    this.#heads.delete(appId);
+    this.#tendedMs.delete(appId);
+    await this.#parts.outbox.forget(appId);
+  }
+
+  /** Tells the outbox what nobody waits for any more, and deletes here what is old. */
+  async #tend(): Promise<void> {
+    const { store, outbox, clock, later } = this.#parts;
+    for (const [appId, untilMs] of [...this.#tendedMs]) {
+      if (this.#isStopping) return;
+      const head = this.#headOf(appId);
+      const positions = [...(this.#endpoints.get(appId)?.values() ?? [])].map((endpoint) =>
+        endpoint.settle(head),
+      );
+      const known = positions.filter((position) => position !== undefined);
+      // Only what is written down: after a crash it is read from there on.
+      if (known.length === positions.length && store.flush())
+        await outbox.trim(appId, Math.min(head, ...known));
+      if (clock.monotonicMs() > untilMs && positions.length === 0) this.#tendedMs.delete(appId);
+      await breathe(later);
+    }
+    while (!this.#isStopping && store.clean(clock.wallMs())) await breathe(later, CLEAN_PAUSE_MS);
+  }
+
+  /** Looks whether another process has asked for something. */
+  async #listen(): Promise<void> {
+    const { store } = this.#parts;
+    const writes = store.read((tables) => tables.foreignWrites());
+    if (writes === undefined || writes === this.#foreignWrites) return;
+    for (;;) {
+      if (this.#isStopping) return;
+      const wish = store.read((tables) => tables.nextWish());
+      if (wish === undefined || !(await this.#grant(wish))) break;
+    }
+    this.#foreignWrites = writes;
+  }
+
+  /** False where it must be tried again later. */
+  async #grant(wish: WishRow): Promise<boolean> {
+    const { store, log } = this.#parts;
+    const endpoint = this.#endpoints.get(wish.appId)?.get(wish.endpointId);
+    if (endpoint === undefined) {
+      const problem = `App ${wish.appId} has no endpoint ${JSON.stringify(wish.endpointId)}: see "earshot webhooks list".`;
+      return store.write((tables) => tables.refuseWish(wish.id, problem));
+    }
+    if (!endpoint.isReady) return false;
+    try {
+      await redeliver(endpoint, wish);
+      log.info(
+        { app: wish.appId, endpoint: wish.endpointId, wish: wish.wish.what },
+        "webhooks are delivered again",
+      );
+      return true;
+    } catch (problem) {
+      if (!(problem instanceof Unavailable)) endpoint.failed(problem);
+      return false;
+    }
+  }
+
+  /** Until it is stopped; never twice at the same time. */
+  #again(name: string, everyMs: number, act: () => Promise<void>): void {
+    const cancel = this.#parts.later(everyMs, () => {
+      act()
+        .catch((problem) =>
+          this.#parts.log.error(
+            { problem: problem instanceof Error ? problem.stack : String(problem) },
+            `${name}: a step failed`,
+          ),
+        )
+        .finally(() => {
+          if (!this.#isStopping) this.#again(name, everyMs, act);
+        });
+    });
+    this.#alarms.set(name, cancel);
+  }
+}
