@@ -143,12 +143,17 @@ export class Arrears {
   /** Deletes them, as part of a transaction. Returns what to call after it. */
   settle(tables: DeliveryTables, source: Source, items: readonly Item[]): () => void {
     const { key } = this.#host;
+    const sum = source === "again" ? this.#again : this.#owed;
     let gone = 0;
-    for (const { owed, version } of items) {
-      if (owed !== undefined) gone += tables.forgetOwed(key, this.#lane, owed);
-      else if (source === "again") gone += tables.forgetAgain(key, this.#lane, version);
+    for (const { owed, version, event } of items) {
+      if (source === "again") gone += tables.forgetAgain(key, this.#lane, version);
+      else {
+        // What the log tells is owed no more either.
+        const subject = owed?.subject ?? subjectOf(event);
+        if (subject !== undefined)
+          gone += tables.forgetOwed(key, this.#lane, { subject, version: owed?.version ?? version });
+      }
     }
-    const sum = source === "owed" ? this.#owed : this.#again;
     return () => {
       sum.count = Math.max(0, sum.count - gone);
     };

@@ -8,7 +8,9 @@ export interface BatchRecord {
   readonly alone: readonly number[];
   readonly timeMs: number;
   readonly attempts: number;
+  /** Unix milliseconds, this and the next. */
   readonly firstAttemptMs: number | undefined;
+  readonly writtenMs: number;
   readonly failedForMs: number;
   readonly refusedForMs: number | undefined;
 }
@@ -16,7 +18,7 @@ export interface BatchRecord {
 const SOURCES: readonly Source[] = ["log", "owed", "again"];
 
 /** Undefined where nothing is to be remembered, because it never failed. */
-export function recordOf(batch: Batch, nowMs: number): BatchRecord | undefined {
+export function recordOf(batch: Batch, nowMs: number, wallMs: number): BatchRecord | undefined {
   const { failing } = batch;
   if (failing === undefined) return undefined;
   return {
@@ -27,6 +29,7 @@ export function recordOf(batch: Batch, nowMs: number): BatchRecord | undefined {
     timeMs: batch.timeMs,
     attempts: batch.attempts,
     firstAttemptMs: batch.firstAttemptMs,
+    writtenMs: wallMs,
     failedForMs: nowMs - failing.sinceMs,
     refusedForMs: failing.refusedSinceMs === undefined ? undefined : nowMs - failing.refusedSinceMs,
   };
@@ -37,28 +40,35 @@ export function parseBatchRecord(text: string): BatchRecord | undefined {
   try {
     const record = JSON.parse(text) as Partial<BatchRecord>; // each field is looked at below
     const { source, deliveryId, versions, alone, timeMs, attempts, failedForMs } = record;
-    const { firstAttemptMs, refusedForMs } = record;
+    const { firstAttemptMs, refusedForMs, writtenMs } = record;
     if (source === undefined || !SOURCES.includes(source) || typeof deliveryId !== "string") return undefined;
     if (!isNumbers(versions) || !isNumbers(alone)) return undefined;
-    if (!isNumber(timeMs) || !isNumber(attempts) || !isNumber(failedForMs)) return undefined;
+    if (!isNumber(timeMs) || !isNumber(attempts)) return undefined;
+    if (!isNumber(failedForMs) || !isNumber(writtenMs)) return undefined;
     if (firstAttemptMs !== undefined && !isNumber(firstAttemptMs)) return undefined;
     if (refusedForMs !== undefined && !isNumber(refusedForMs)) return undefined;
-    const times = { timeMs, attempts, firstAttemptMs, failedForMs, refusedForMs };
+    const times = { timeMs, attempts, firstAttemptMs, writtenMs, failedForMs, refusedForMs };
     return { source, deliveryId, versions, alone, ...times };
   } catch {
     return undefined; // not JSON
   }
 }
 
-/** The batch of a record, made of those of its events that are still to be sent. Undefined where none is. */
+/**
+ * The batch of a record, made of those of its events that are still to be sent. Undefined where none is. It has failed
+ * for as long as was written down and since then, but at most for one pause more: the process may have been down for
+ * longer, or the wall clock set.
+ */
 export function restoreBatch(
   record: BatchRecord,
   candidates: readonly Item[],
-  nowMs: number,
+  now: { readonly nowMs: number; readonly wallMs: number; readonly longestPauseMs: number },
 ): Batch | undefined {
   const items = candidates.filter(({ version }) => record.versions.includes(version));
   if (items.length === 0) return undefined;
   const { source, deliveryId, timeMs, attempts, firstAttemptMs, failedForMs, refusedForMs } = record;
+  const sinceWrittenMs = Math.min(Math.max(0, now.wallMs - record.writtenMs), now.longestPauseMs);
+  const referenceMs = now.nowMs - sinceWrittenMs;
   return {
     source,
     deliveryId,
@@ -70,8 +80,8 @@ export function restoreBatch(
     lastAttemptMs: undefined,
     attemptBeforeMs: undefined,
     failing: {
-      sinceMs: nowMs - failedForMs,
-      refusedSinceMs: refusedForMs === undefined ? undefined : nowMs - refusedForMs,
+      sinceMs: referenceMs - failedForMs,
+      refusedSinceMs: refusedForMs === undefined ? undefined : referenceMs - refusedForMs,
     },
   };
 }

@@ -51,7 +51,7 @@ export class Lane {
   #record: BatchRecord | undefined;
   /** Attempts that failed in a row; they decide the pause. */
   #failures: number;
-  /** Grows when the endpoint changes. */
+  /** Grows when what was found before may be sent no more. */
   #epoch = 0;
   /** The endpoint changed while a request was under way. */
   #isOutdated = false;
@@ -119,8 +119,9 @@ export class Lane {
     this.hurry();
   }
 
-  /** What was oldest is given up. A batch in hand may have held some of it. */
+  /** What was oldest is given up. A batch in hand, or one that is being made, may hold some of it. */
   skippedTo(version: number, wanted: readonly number[]): void {
+    this.#epoch++;
     this.backlog.doneTo(version, wanted);
     if (this.#hand?.source === "log") this.#letGo();
     this.save();
@@ -136,7 +137,8 @@ export class Lane {
   /** How it stands, with a position that is further where one is given. */
   row(cursor = this.backlog.cursor): LaneRow {
     const batch = this.#state.state === "sending" ? this.#state.batch : this.#hand;
-    const record = batch === undefined ? this.#record : recordOf(batch, this.#host.parts.clock.monotonicMs());
+    const { clock } = this.#host.parts;
+    const record = batch === undefined ? this.#record : recordOf(batch, clock.monotonicMs(), clock.wallMs());
     const hand = record === undefined ? undefined : JSON.stringify(record);
     return { lane: this.number, cursor, isOwedDue: this.arrears.isOwedDue, hand };
   }
@@ -200,6 +202,7 @@ export class Lane {
   /** Owed states that wait for a success are told after a while all the same: there may be none for days. */
   #rest(): void {
     this.#state = { state: "idle" };
+    this.#record = undefined; // what it was about has been settled otherwise
     if (this.arrears.owedCount === 0 && !this.#supply.isUnreadable) return;
     const { later, settings } = this.#host.parts;
     this.#stopResting = later(this.#supply.isUnreadable ? UNREADABLE_MS : settings.retryMaxMs, () => {
@@ -213,7 +216,12 @@ export class Lane {
     const record = this.#record;
     if (record?.source === source) {
       this.#record = undefined;
-      const restored = restoreBatch(record, items, this.#host.parts.clock.monotonicMs());
+      const { clock, settings } = this.#host.parts;
+      const restored = restoreBatch(record, items, {
+        nowMs: clock.monotonicMs(),
+        wallMs: clock.wallMs(),
+        longestPauseMs: settings.retryMaxMs,
+      });
       if (restored !== undefined && restored.items.length <= this.#mostEvents) return restored;
     }
     return newBatch(source, items.slice(0, this.#mostEvents), this.#beginning());
@@ -290,7 +298,7 @@ export class Lane {
     this.#host.tally.delivered += versions.length;
     this.#failures = 0;
     if (batch.source === "log") this.backlog.doneTo(lastVersion(batch.items), versions);
-    else this.arrears.told(batch.source, batch.items);
+    if (this.arrears.count > 0) this.arrears.told(batch.source, batch.items);
     if (this.arrears.owedCount > 0) this.arrears.isOwedDue = true;
     this.#host.arrived(this.number);
     this.#goOnAfter(batch);

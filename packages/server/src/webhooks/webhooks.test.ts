@@ -1,9 +1,18 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { signWebhook } from "@earshot/protocol/signature";
 import { nodeDigest } from "@earshot/protocol/testing/node-digest";
-import { laneOf } from "#core/lane";
 import type { WebhookSettings } from "./parts.ts";
-import { APP, answered, draft, endpoint, HeldReceiver, PAIR, Stage, UNREACHABLE } from "./testing/stage.ts";
+import {
+  APP,
+  answered,
+  draft,
+  endpoint,
+  HeldReceiver,
+  namesOfLane,
+  PAIR,
+  Stage,
+  UNREACHABLE,
+} from "./testing/stage.ts";
 
 let stage: Stage;
 
@@ -17,12 +26,6 @@ function play(webhooks = [endpoint()], settings: Partial<WebhookSettings> = {}):
 /** Two names in one lane, and one in another. */
 const [FIRST, SECOND] = namesOfLane(3);
 const [ELSEWHERE] = namesOfLane(4);
-
-function namesOfLane(lane: number): [string, string] {
-  const names: string[] = [];
-  for (let i = 0; names.length < 2; i++) if (laneOf(`room-${i}`) === lane) names.push(`room-${i}`);
-  return [names[0] ?? "", names[1] ?? ""];
-}
 
 describe("a request", () => {
   test("holds one event with its stamp, and says who signed it and which attempt it is", async () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { nodeDigest } from "@earshot/protocol/testing/node-digest";
 import { parseWebhook, type SentEvent, UnreadableWebhook } from "@earshot/protocol/webhook";
 import type { AppDraft, WebhookEndpoint } from "#core/app";
-import type { WebhookProgress } from "#core/ports";
+import { laneOf } from "#core/lane";
+import type { Outbox, WebhookProgress } from "#core/ports";
 import { FakeOutbox } from "#core/testing/fake-outbox";
 import { FixedApps } from "#core/testing/fixed-apps";
 import { settled } from "#core/testing/held-answers";
@@ -58,6 +59,13 @@ export function draft(...webhooks: readonly WebhookEndpoint[]): AppDraft {
   return { id: APP, keys: [{ ...PAIR, createdMs: 1, revoked: false }], webhooks };
 }
 
+/** Two channels that share a lane. */
+export function namesOfLane(lane: number): [string, string] {
+  const names: string[] = [];
+  for (let i = 0; names.length < 2; i++) if (laneOf(`room-${i}`) === lane) names.push(`room-${i}`);
+  return [names[0] ?? "", names[1] ?? ""];
+}
+
 /** One request, as its receiver sees it. */
 export interface Received {
   readonly request: WebhookRequest;
@@ -99,6 +107,8 @@ export class Stage {
   readonly log = new KeptLog();
   readonly received: Received[] = [];
   receiver: Receiver = () => answered(200);
+  /** The outbox answers so much later; undefined: at once. */
+  outboxMs: number | undefined;
   readonly settings: WebhookSettings;
   readonly chance: SeededChance;
   alarm = new ManualAlarm(this.clock);
@@ -134,7 +144,7 @@ export class Stage {
     this.#store = new DeliveryStore({ file: this.file, later: alarm.later, log });
     this.#webhooks = new Webhooks({
       apps: this.apps,
-      outbox: this.outbox,
+      outbox: this.outboxMs === undefined ? this.outbox : slow(this.outbox, alarm, this.outboxMs),
       store: this.#store,
       send: (request) => this.#receive(request, alarm),
       digest: nodeDigest,
@@ -240,6 +250,25 @@ export class Stage {
     this.received.push(received);
     return await this.receiver(received);
   }
+}
+
+/** An outbox over a network: its answers are as old as they are late. */
+function slow(outbox: FakeOutbox, alarm: ManualAlarm, ms: number): Outbox {
+  const late = <T>(answer: T): Promise<T> =>
+    new Promise((resolve) => {
+      alarm.later(ms, () => resolve(answer));
+    });
+  return {
+    append: (appId, event) => outbox.append(appId, event),
+    position: (appId) => late(outbox.position(appId)),
+    horizon: (appId) => late(outbox.horizon(appId)),
+    read: (query) => late(outbox.read(query)),
+    announced: (appId, channel, userId) => late(outbox.announced(appId, channel, userId)),
+    snapshot: (appId, prefix, withMembers) => late(outbox.snapshot(appId, prefix, withMembers)),
+    onCommitted: (listener) => outbox.onCommitted(listener),
+    trim: (appId, delivered) => late(outbox.trim(appId, delivered)),
+    forget: (appId) => late(outbox.forget(appId)),
+  };
 }
 
 /** A receiver whose answers a test gives one by one, first asked first answered. */
