@@ -2,8 +2,9 @@ import { afterEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeWebhook } from "@earshot/protocol/webhook";
+import type { AttemptRow } from "#webhooks/attempt-table";
 import type { SkippedEvent } from "#webhooks/delivery-log";
-import type { AttemptRow, WishRow } from "#webhooks/delivery-tables";
+import type { WishRow } from "#webhooks/wish-table";
 import { until } from "../../../../test/support/until.ts";
 import { attemptOf, type LeftDeliveries, leaveDeliveries } from "./testing/deliveries.ts";
 import { useFolders } from "./testing/folders.ts";
@@ -26,7 +27,7 @@ async function stage(attempts: readonly AttemptRow[] = []) {
   const { id } = await json("webhooks", "add", "--url", URL_A);
   const left = leaveDeliveries(folder, app, id);
   opened.push(left);
-  for (const attempt of attempts) left.tables.addAttempt(left.key, attempt);
+  for (const attempt of attempts) left.tables.attempts.add(left.key, attempt);
   return { folder, say, json, app, id, ...left };
 }
 
@@ -110,7 +111,7 @@ test("one delivery is shown with every request and response in full", async () =
 
 test("dead letters are listed with the reason", async () => {
   const { say, id, tables, key, app } = await stage();
-  tables.addDeadLetter(key, {
+  tables.deadLetters.put(key, {
     version: 5,
     event: `{"name":"member_added","channel":"presence-room","user_id":"u-7","id":"${app}-5","version":5,"occurred_ms":1}`,
     diedMs: attemptOf().atMs,
@@ -164,8 +165,8 @@ async function served(
   answer: (wish: WishRow) => void,
 ): Promise<void> {
   writeFileSync(join(folder, "earshot.url"), "http://127.0.0.1:1\n");
-  await until("somebody asks for a redelivery", () => tables.nextWish() !== undefined);
-  const wish = tables.nextWish();
+  await until("somebody asks for a redelivery", () => tables.wishes.next() !== undefined);
+  const wish = tables.wishes.next();
   if (wish !== undefined) answer(wish);
 }
 
@@ -179,7 +180,7 @@ test("a running server is asked to send again, and what it skips is listed", asy
   const wishes: WishRow[] = [];
   const answering = served(there, (wish) => {
     wishes.push(wish);
-    tables.answerWish(wish.id, 1, 2, skipped);
+    tables.wishes.answer(wish.id, 1, 2, skipped);
   });
   const said = await say("webhooks", "redeliver", "--delivery", "d1");
   await answering;
@@ -198,7 +199,7 @@ test("a running server is asked to send again, and what it skips is listed", asy
 
 test("a server that refuses is quoted, with exit code 1", async () => {
   const there = await stage();
-  const answering = served(there, ({ id }) => there.tables.refuseWish(id, "too much is asked"));
+  const answering = served(there, ({ id }) => there.tables.wishes.refuse(id, "too much is asked"));
   const said = await there.say("webhooks", "redeliver", "--endpoint", there.id, "--dead-only");
   await answering;
   expect(said).toEqual({ code: 1, out: "The server refused it: too much is asked", err: "" });
@@ -208,7 +209,7 @@ test("without a running server the wish stays for the next one", async () => {
   const { json, id, tables } = await stage();
   const flags = ["--endpoint", URL_A, "--since", "2026-01-31T09:00:00Z"];
   expect(await json("webhooks", "redeliver", ...flags)).toEqual({ state: "asked" });
-  expect(tables.nextWish()).toMatchObject({
+  expect(tables.wishes.next()).toMatchObject({
     endpointId: id,
     wish: { what: "since", sinceMs: Date.UTC(2026, 0, 31, 9) },
   });

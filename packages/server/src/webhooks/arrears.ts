@@ -1,9 +1,11 @@
-import { isStateEvent, type StampedEvent } from "@earshot/protocol/webhook";
+import type { StampedEvent } from "@earshot/protocol/webhook";
 import type { Announced } from "#core/ports";
+import type { KeptEvent, OwedRow } from "./arrears-tables.ts";
 import type { Item, Source } from "./batch.ts";
-import type { AgainRow, DeliveryTables, OwedRow } from "./delivery-tables.ts";
+import type { DeliveryTables } from "./delivery-tables.ts";
 import { breathe, type LaneHost } from "./parts.ts";
-import { eventOfAnnounced, isPresence, parseSubject, subjectOf } from "./subject.ts";
+import { eventOfAnnounced, parseSubject, subjectOf } from "./subject.ts";
+import { isSuperseded } from "./superseded.ts";
 
 const PAGE = 100; // ours: rows that are looked at in one turn
 const MOST_EVENTS = 20; // of a batch
@@ -13,10 +15,28 @@ export interface Arrear {
   readonly items: readonly Item[];
 }
 
+/** How many rows of a kind there are, and since when, in unix milliseconds. */
 interface Sum {
+  readonly count: number;
+  readonly sinceMs: number;
+}
+
+interface Counter {
   count: number;
   sinceMs: number;
 }
+
+export interface ArrearSums {
+  readonly isOwedDue: boolean;
+  readonly owed: Sum;
+  readonly again: Sum;
+}
+
+export const NO_ARREARS: ArrearSums = {
+  isOwedDue: false,
+  owed: { count: 0, sinceMs: 0 },
+  again: { count: 0, sinceMs: 0 },
+};
 
 /**
  * What a lane is to be told beside what follows in the outbox: present states that the endpoint is owed, and events
@@ -25,14 +45,17 @@ interface Sum {
 export class Arrears {
   readonly #host: LaneHost;
   readonly #lane: number;
-  readonly #owed: Sum = { count: 0, sinceMs: 0 };
-  readonly #again: Sum = { count: 0, sinceMs: 0 };
+  readonly #owed: Counter;
+  readonly #again: Counter;
   /** What is owed is told now; otherwise after the lane's next success. */
-  isOwedDue = false;
+  isOwedDue: boolean;
 
-  constructor(host: LaneHost, lane: number) {
+  constructor(host: LaneHost, lane: number, sums: ArrearSums) {
     this.#host = host;
     this.#lane = lane;
+    this.#owed = { ...sums.owed };
+    this.#again = { ...sums.again };
+    this.isOwedDue = sums.isOwedDue;
   }
 
   get owedCount(): number {
@@ -73,23 +96,23 @@ export class Arrears {
     if (this.isOwedDue && this.#owed.count > 0) {
       const owed = await this.#next(this.#owed, {
         source: "owed",
-        rows: (tables) => tables.owed(this.#host.key, this.#lane, PAGE),
+        rows: (tables) => tables.owed.first(this.#host.key, this.#lane, PAGE),
         item: (row: OwedRow) => this.#itemOfOwed(row, cursor()),
-        forget: (tables, row: OwedRow) => tables.forgetOwed(this.#host.key, this.#lane, row),
+        forget: (tables, row: OwedRow) => tables.owed.delete(this.#host.key, this.#lane, row),
       });
       if (owed !== undefined) return owed;
     }
     if (this.#again.count === 0) return undefined;
     return this.#next(this.#again, {
       source: "again",
-      rows: (tables) => tables.again(this.#host.key, this.#lane, PAGE),
-      item: (row: AgainRow) => this.#itemOfAgain(row),
-      forget: (tables, row: AgainRow) => tables.forgetAgain(this.#host.key, this.#lane, row.version),
+      rows: (tables) => tables.again.first(this.#host.key, this.#lane, PAGE),
+      item: (row: KeptEvent) => this.#itemOfAgain(row),
+      forget: (tables, row: KeptEvent) => tables.again.delete(this.#host.key, this.#lane, row.version),
     });
   }
 
   async #next<Row>(
-    sum: Sum,
+    sum: Counter,
     kind: {
       readonly source: Source;
       readonly rows: (tables: DeliveryTables) => readonly Row[];
@@ -124,6 +147,7 @@ export class Arrears {
   /** They have arrived, dead letters among them: they are owed and asked for no more. */
   told(source: Source, items: readonly Item[]): void {
     const { tally, key, parts } = this.#host;
+    if (source === "log" && parts.store.isTroubled) return; // some of it is told once more, and nothing piles up here
     let settled: (() => void) | undefined;
     let revived = 0;
     parts.store.soon(
@@ -131,7 +155,7 @@ export class Arrears {
         settled = this.settle(tables, source, items);
         revived = 0;
         if (tally.deadLetters === 0) return;
-        for (const { version } of items) revived += tables.forgetDeadLetter(key, version);
+        for (const { version } of items) revived += tables.deadLetters.delete(key, version);
       },
       () => {
         settled?.();
@@ -146,12 +170,12 @@ export class Arrears {
     const sum = source === "again" ? this.#again : this.#owed;
     let gone = 0;
     for (const { owed, version, event } of items) {
-      if (source === "again") gone += tables.forgetAgain(key, this.#lane, version);
+      if (source === "again") gone += tables.again.delete(key, this.#lane, version);
       else {
         // What the log tells is owed no more either.
         const subject = owed?.subject ?? subjectOf(event);
         if (subject !== undefined)
-          gone += tables.forgetOwed(key, this.#lane, { subject, version: owed?.version ?? version });
+          gone += tables.owed.delete(key, this.#lane, { subject, version: owed?.version ?? version });
       }
     }
     return () => {
@@ -159,7 +183,7 @@ export class Arrears {
     };
   }
 
-  #forget(sum: Sum, forget: (tables: DeliveryTables) => number): void {
+  #forget(sum: Counter, forget: (tables: DeliveryTables) => number): void {
     let gone = 0;
     this.#host.parts.store.soon(
       (tables) => {
@@ -179,7 +203,7 @@ export class Arrears {
     return { version: announced.version, occurredMs: announced.occurredMs, event, owed };
   }
 
-  async #itemOfAgain(row: AgainRow): Promise<Item | undefined> {
+  async #itemOfAgain(row: KeptEvent): Promise<Item | undefined> {
     const { id: _, version, occurred_ms, ...event }: StampedEvent = JSON.parse(row.event); // as it was asked for
     if (!this.#host.wants(event) || (await isSuperseded(this.#host, event, version))) return undefined;
     return { version, occurredMs: occurred_ms, event };
@@ -191,21 +215,7 @@ export class Arrears {
   }
 }
 
-/** Whether the endpoint was or will be told a newer state of the same channel or member. */
-export async function isSuperseded(
-  host: LaneHost,
-  event: StampedEvent | Item["event"],
-  version: number,
-): Promise<boolean> {
-  const subject = subjectOf(event);
-  if (subject === undefined || !isStateEvent(event)) return false;
-  const { channel, userId } = parseSubject(subject);
-  const announced = await host.parts.outbox.announced(host.app.id, channel, userId);
-  if (announced === undefined) return isPresence(event); // vacant for so long that it was forgotten
-  return announced.version > version && host.wants(eventOfAnnounced(announced));
-}
-
-function add(sum: Sum, count: number, sinceMs: number): void {
+function add(sum: Counter, count: number, sinceMs: number): void {
   if (count === 0) return;
   sum.sinceMs = sum.count === 0 ? sinceMs : Math.min(sum.sinceMs, sinceMs);
   sum.count += count;

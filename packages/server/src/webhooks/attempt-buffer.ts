@@ -1,4 +1,5 @@
-import type { AttemptRow, DeliveryTables } from "./delivery-tables.ts";
+import type { AttemptRow } from "./attempt-table.ts";
+import type { DeliveryTables } from "./delivery-tables.ts";
 
 export interface AttemptBounds {
   /** What may wait to be written. */
@@ -67,10 +68,11 @@ export class AttemptBuffer {
   /** Inside a transaction: if that fails, it is as if this had not been called. */
   write(tables: DeliveryTables): void {
     this.#staged = new Map(this.#kept);
-    for (const { endpoint, row } of this.#waiting) this.#count(endpoint, 1, tables.addAttempt(endpoint, row));
+    for (const { endpoint, row } of this.#waiting)
+      this.#count(endpoint, 1, tables.attempts.add(endpoint, row));
     for (const endpoint of new Set(this.#waiting.map((attempt) => attempt.endpoint))) {
       while (this.#isFull(endpoint)) {
-        const gone = tables.forgetOldestAttempts(endpoint, this.#bounds.forgottenAtOnce);
+        const gone = tables.attempts.deleteOldest(endpoint, this.#bounds.forgottenAtOnce);
         for (const { size } of gone) this.#count(endpoint, -1, -size);
         if (gone.length === 0) break;
       }
@@ -79,7 +81,7 @@ export class AttemptBuffer {
 
   /** Inside a transaction, after `write`. Whether there was anything that is too old. */
   forgetOld(tables: DeliveryTables, wallMs: number): boolean {
-    const gone = tables.forgetAttemptsBefore(wallMs - this.#bounds.keptMs, this.#bounds.forgottenAtOnce);
+    const gone = tables.attempts.deleteBefore(wallMs - this.#bounds.keptMs, this.#bounds.forgottenAtOnce);
     for (const { endpoint, size } of gone) this.#count(endpoint, -1, -size);
     return gone.length > 0;
   }

@@ -1,5 +1,5 @@
 import type { StampedEvent, WebhookEvent } from "@earshot/protocol/webhook";
-import type { OwedRow } from "./delivery-tables.ts";
+import type { OwedRow } from "./arrears-tables.ts";
 
 /** Where a batch comes from: what follows in the outbox, what the endpoint is owed, what was asked for once more. */
 export type Source = "log" | "owed" | "again";
@@ -14,7 +14,7 @@ export interface Item {
 }
 
 /** Of events that have failed; by the monotonic clock. */
-export interface Failing {
+interface Failing {
   readonly sinceMs: number;
   /** The first of an unbroken row of refusals. */
   readonly refusedSinceMs: number | undefined;

@@ -1,11 +1,12 @@
 import type { Arrears } from "./arrears.ts";
 import { type Batch, type Item, lastVersion, stamped } from "./batch.ts";
 import type { DeadReason } from "./delivery-log.ts";
-import type { DeliveryTables, LaneRow } from "./delivery-tables.ts";
+import type { DeliveryTables } from "./delivery-tables.ts";
+import type { LaneRow } from "./endpoint-table.ts";
 import type { LaneHost } from "./parts.ts";
 import { subjectOf } from "./subject.ts";
 
-const MAX_DEAD_LETTERS = 100_000; // ours: an endpoint; the oldest go first
+const KEPT_DEAD_LETTERS = 100_000; // ours: of an endpoint, at the least
 
 /** Why events are given up, and what the last attempt met with. */
 export interface Death {
@@ -38,8 +39,8 @@ export function bury(host: LaneHost, lane: BuryingLane, batch: Batch, death: Dea
       if (isLogged && owe(tables, key, lane.number, item, wallMs)) owed++;
     }
     if (!isLogged) settled = lane.arrears.settle(tables, batch.source, batch.items);
-    dead -= forgetTooMany(tables, key, tally.deadLetters + dead);
-    tables.putLane(key, lane.row(cursor));
+    dead -= forgetTooMany(tables, host, dead);
+    tables.endpoints.putLane(key, lane.row(cursor));
   });
   if (!isWritten) return false;
   settled?.();
@@ -58,7 +59,7 @@ export function addDeadLetter(
   { reason, problem }: Death,
   batch?: Batch,
 ): number {
-  const isNew = tables.addDeadLetter(host.key, {
+  const isNew = tables.deadLetters.put(host.key, {
     version: item.version,
     event: JSON.stringify(stamped(host.app.id, item)),
     diedMs: host.parts.clock.wallMs(),
@@ -73,10 +74,17 @@ export function addDeadLetter(
 /** Whether it was not owed before. */
 export function owe(tables: DeliveryTables, key: number, lane: number, item: Item, wallMs: number): boolean {
   const subject = subjectOf(item.event);
-  return subject !== undefined && tables.owe(key, lane, subject, item.version, wallMs);
+  return (
+    subject !== undefined && tables.owed.add(key, lane, { subject: subject, version: item.version }, wallMs)
+  );
 }
 
-/** Returns how many those were. */
-export function forgetTooMany(tables: DeliveryTables, key: number, count: number): number {
-  return count > MAX_DEAD_LETTERS ? tables.forgetOldestDeadLetters(key, count - MAX_DEAD_LETTERS) : 0;
+/** As many dead letters are kept as events may wait, or more: the newest ones. Returns how many had to go. */
+export function forgetTooMany(
+  tables: DeliveryTables,
+  { key, tally, parts }: LaneHost,
+  added: number,
+): number {
+  const excess = tally.deadLetters + added - Math.max(KEPT_DEAD_LETTERS, parts.settings.maxWaiting);
+  return excess > 0 ? tables.deadLetters.deleteOldest(key, excess) : 0;
 }

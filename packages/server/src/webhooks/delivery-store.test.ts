@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { ManualAlarm } from "#core/testing/manual-alarm";
 import { ManualClock } from "#core/testing/manual-clock";
 import { ATTEMPT_BOUNDS } from "./attempt-buffer.ts";
+import type { AttemptRow } from "./attempt-table.ts";
 import { DeliveryFileProblem } from "./delivery-file.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import { DeliveryStore } from "./delivery-store.ts";
-import type { AttemptRow } from "./delivery-tables.ts";
 import { KeptLog } from "./testing/stage.ts";
 
 const BOUNDS = { ...ATTEMPT_BOUNDS, unwritten: 5, kept: 10, forgottenAtOnce: 4 };
@@ -30,8 +30,8 @@ beforeEach(() => {
   log = new KeptLog();
   store = new DeliveryStore({ file, later: alarm.later, log, bounds: BOUNDS });
   store.write((tables) => {
-    key = tables.addEndpoint("4711", "e1", "shape");
-    tables.setEndpoint(key, "shape", "ready");
+    key = tables.endpoints.add("4711", "e1", "shape");
+    tables.endpoints.set(key, "shape", "ready");
   });
 });
 
@@ -75,7 +75,7 @@ test("keeps a lane's last word, to the unit", () => {
   const row = { lane: 3, isOwedDue: false, hand: undefined };
   store.laneIs(key, { ...row, cursor: 1 });
   store.laneIs(key, { ...row, cursor: 1_790_000_000_123_457, isOwedDue: true, hand: "{}" });
-  const [read] = store.read((tables) => tables.lanes(key)) ?? [];
+  const [read] = store.read((tables) => tables.endpoints.lanes(key)) ?? [];
   expect(read).toEqual({ lane: 3, cursor: 1_790_000_000_123_457, isOwedDue: true, hand: "{}" });
 });
 
@@ -85,24 +85,24 @@ test("tells what it did once it is done", () => {
   for (const version of [1, 1, 2]) {
     store.soon(
       (tables) => {
-        added = tables.owe(key, 0, "room", version, 1) ? 1 : 0;
+        added = tables.owed.add(key, 0, { subject: "room", version: version }, 1) ? 1 : 0;
       },
       () => done.push(added),
     );
   }
   expect(done).toEqual([]);
-  expect(store.read((tables) => tables.owed(key, 0, 10))).toEqual([{ subject: "room", version: 2 }]);
+  expect(store.read((tables) => tables.owed.first(key, 0, 10))).toEqual([{ subject: "room", version: 2 }]);
   expect(done).toHaveLength(3);
 });
 
 test("a step that fails leaves nothing behind of itself, and all of what waited", () => {
   store.attempted(key, attempt("a"));
   const isWritten = store.write((tables) => {
-    tables.owe(key, 0, "room", 1, 1);
+    tables.owed.add(key, 0, { subject: "room", version: 1 }, 1);
     throw new Error("no");
   });
   expect(isWritten).toBe(false);
-  expect(store.read((tables) => tables.owedSums(key))).toEqual([]);
+  expect(store.read((tables) => tables.owed.sums(key))).toEqual([]);
   expect(logged()).toEqual(["a"]);
 });
 
@@ -122,12 +122,12 @@ describe("while another process holds the file", () => {
     alarm.advance(1_000);
     store.laneIs(key, { lane: 0, cursor: 6, isOwedDue: false, hand: undefined });
     expect(store.write(() => undefined)).toBe(false);
-    expect(store.read((tables) => tables.lanes(key))).toBeUndefined();
+    expect(store.read((tables) => tables.endpoints.lanes(key))).toBeUndefined();
     expect(store.droppedAttempts).toBe(3);
     other.run("COMMIT");
     alarm.advance(50);
     expect(logged()).toEqual(["d7", "d6", "d5", "d4", "d3"]);
-    expect(store.read((tables) => tables.lanes(key))).toMatchObject([{ cursor: 6 }]);
+    expect(store.read((tables) => tables.endpoints.lanes(key))).toMatchObject([{ cursor: 6 }]);
   });
 
   test("one line of the log says when it began, and one when it was over", () => {
@@ -144,7 +144,7 @@ describe("while another process holds the file", () => {
 
 describe("the log", () => {
   test("keeps the newest of each endpoint", () => {
-    const second = store.read((tables) => tables.addEndpoint("4711", "e2", "")) ?? 0;
+    const second = store.read((tables) => tables.endpoints.add("4711", "e2", "")) ?? 0;
     store.attempted(second, attempt("other"));
     for (let i = 0; i < 30; i++) {
       store.attempted(key, attempt(`d${i}`));
@@ -181,14 +181,18 @@ describe("the log", () => {
 
 test("what is left of an endpoint that is gone is deleted in small steps", () => {
   store.write((tables) => {
-    for (let i = 0; i < 1_200; i++) tables.owe(key, i % 16, `room-${i}`, i + 1, 1);
-    tables.addAgain(key, 0, { version: 1, event: "{}" }, 1);
-    tables.setGone(key);
+    for (let i = 0; i < 1_200; i++) tables.owed.add(key, i % 16, { subject: `room-${i}`, version: i + 1 }, 1);
+    tables.again.add(key, 0, { version: 1, event: "{}" }, 1);
+    tables.endpoints.setGone(key);
   });
   let steps = 0;
   while (store.clean(clock.wallMs())) steps++;
   expect(steps).toBeGreaterThanOrEqual(4);
-  const left = store.read((tables) => [tables.endpoints(), tables.owedSums(key), tables.againSums(key)]);
+  const left = store.read((tables) => [
+    tables.endpoints.all(),
+    tables.owed.sums(key),
+    tables.again.sums(key),
+  ]);
   expect(left).toEqual([[], [], []]);
 });
 

@@ -1,8 +1,10 @@
 import type { Database } from "bun:sqlite";
 import type { Log } from "#observe/log";
 import { ATTEMPT_BOUNDS, type AttemptBounds, AttemptBuffer } from "./attempt-buffer.ts";
+import type { AttemptRow } from "./attempt-table.ts";
 import { openDeliveryFile } from "./delivery-file.ts";
-import { type AttemptRow, DeliveryTables, type LaneRow } from "./delivery-tables.ts";
+import { DeliveryTables } from "./delivery-tables.ts";
+import type { LaneRow } from "./endpoint-table.ts";
 
 const FLUSH_GAP_MS = 50; // ours: what happens meanwhile is written together
 const CLEARED_AT_ONCE = 500; // ours: rows; some milliseconds
@@ -42,7 +44,7 @@ export class DeliveryStore {
     this.#parts = parts;
     this.#db = openDeliveryFile(parts.file, 0); // patience would stop the whole server
     this.#tables = new DeliveryTables(this.#db);
-    this.#attempts = new AttemptBuffer(this.#tables.attemptSums(), parts.bounds ?? ATTEMPT_BOUNDS);
+    this.#attempts = new AttemptBuffer(this.#tables.attempts.sums(), parts.bounds ?? ATTEMPT_BOUNDS);
   }
 
   /** A lane's position and batch as they are now; what was said of it before no longer counts. */
@@ -94,6 +96,11 @@ export class DeliveryStore {
     return isWritten && hasMore;
   }
 
+  /** It cannot be written now, or could not when that was tried last. */
+  get isTroubled(): boolean {
+    return this.#isTroubled;
+  }
+
   /** Attempts that the log lacks, because the file could not be written for too long. */
   get droppedAttempts(): number {
     return this.#attempts.dropped;
@@ -121,7 +128,7 @@ export class DeliveryStore {
     try {
       this.#db
         .transaction(() => {
-          for (const { endpoint, row } of this.#lanes.values()) this.#tables.putLane(endpoint, row);
+          for (const { endpoint, row } of this.#lanes.values()) this.#tables.endpoints.putLane(endpoint, row);
           for (const work of works) work.run(this.#tables);
           run?.(this.#tables);
           this.#attempts.write(this.#tables);

@@ -1,18 +1,19 @@
 import type { WebhookEvent } from "@earshot/protocol/webhook";
 import type { App, WebhookEndpoint } from "#core/app";
-import { LANES, laneOf } from "#core/lane";
+import { laneOf } from "#core/lane";
 import type { OutboxEntry, WebhookProgress } from "#core/ports";
 import { wants } from "#core/webhook-filter";
+import { NO_ARREARS } from "./arrears.ts";
+import { Census } from "./census.ts";
 import type { DeadReason } from "./delivery-log.ts";
-import type { EndpointRow, LaneRow } from "./delivery-tables.ts";
+import type { EndpointRow } from "./endpoint-table.ts";
 import { Lane } from "./lane.ts";
-import { giveUpOldest } from "./overflow.ts";
 import { breathe, type EndpointTally, type LaneHost, type WebhooksParts } from "./parts.ts";
 import { signingPair } from "./request.ts";
-import { newLanes, untilWritten, writeSeeds } from "./seeding.ts";
+import { type KnownLane, readLanes } from "./restoring.ts";
+import { newLanes, prepare } from "./seeding.ts";
 
 const UNREADABLE_MS = 1_000; // ours: until outbox or store is asked again
-const RELIEF_GAP_MS = 50; // ours: what is too much is looked at so often
 
 export interface Surroundings {
   /** The newest version of the app that is known to be committed. */
@@ -37,8 +38,7 @@ export class Endpoint implements LaneHost {
   #turn = 0;
   #work: Promise<void> = Promise.resolve();
   #isClosed = false;
-  #isCounting = false;
-  #isRelieving = false;
+  readonly #census: Census;
   #hasKey = true;
   /** By lane, by the monotonic clock. */
   readonly #arrivedMs = new Map<number, number>();
@@ -49,6 +49,7 @@ export class Endpoint implements LaneHost {
     this.#endpoint = endpoint;
     this.#surroundings = surroundings;
     this.#changedMs = parts.clock.wallMs();
+    this.#census = new Census(this);
     this.#lookForKey();
   }
 
@@ -119,7 +120,7 @@ export class Endpoint implements LaneHost {
       woken.add(lane);
     }
     for (const lane of woken) lane.wake();
-    if (woken.size > 0) this.#relieve();
+    if (woken.size > 0) this.#census.relieve();
   }
 
   arrived(lane: number): void {
@@ -146,10 +147,7 @@ export class Endpoint implements LaneHost {
   }
 
   failed(problem: unknown): void {
-    this.parts.log.error(
-      { app: this.#app.id, endpoint: this.#endpoint.id, problem: describe(problem) },
-      "a step of a webhook failed",
-    );
+    this.parts.log.error({ ...this.#fields, problem: describe(problem) }, "a step of a webhook failed");
   }
 
   /** The outbox need not keep anything up to here for it. Undefined where that is not known yet. */
@@ -186,11 +184,24 @@ export class Endpoint implements LaneHost {
   remove(): void {
     this.close();
     const key = this.#key;
-    if (key !== 0) this.parts.store.soon((tables) => tables.setGone(key));
+    if (key !== 0) this.parts.store.soon((tables) => tables.endpoints.setGone(key));
   }
 
+  /** Behind what was begun before, and once more where it fails because something cannot be read. */
   #inTurn(work: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(work).catch((problem) => this.failed(problem));
+    const untilDone = async () => {
+      for (;;) {
+        try {
+          await work();
+          return;
+        } catch (problem) {
+          this.failed(problem);
+          await breathe(this.parts.later, UNREADABLE_MS);
+        }
+        if (this.#isOver(this.#turn)) return;
+      }
+    };
+    this.#work = this.#work.then(untilDone);
     return this.#work;
   }
 
@@ -202,7 +213,7 @@ export class Endpoint implements LaneHost {
     const hasKey = signingPair(this.#app) !== undefined;
     if (!hasKey && this.#hasKey) {
       this.parts.log.warn(
-        { app: this.#app.id, endpoint: this.#endpoint.id },
+        this.#fields,
         'webhooks wait because the app has no active key: give it one with "earshot apps rotate-key"',
       );
     }
@@ -217,153 +228,52 @@ export class Endpoint implements LaneHost {
   async #adapt(): Promise<void> {
     const shape = shapeOf(this.#endpoint);
     if (this.#shape !== shape) {
+      const turn = this.#turn;
+      this.#shape = undefined;
       const mustBeTold = this.#endpoint.enabled || this.#lanes.length === 0;
-      if (mustBeTold && !(await this.#prepare(shape))) return; // overtaken by a later change
-      if (!mustBeTold) this.parts.store.soon((tables) => tables.setEndpoint(this.#key, shape, "ready"));
+      const enrol = (cut: number) => this.#add(shape, cut);
+      if (mustBeTold && !(await prepare(this, shape, enrol, () => this.#isOver(turn)))) return;
+      if (!mustBeTold) this.parts.store.soon((tables) => tables.endpoints.set(this.#key, shape, "ready"));
       this.#shape = shape;
     }
     this.#wake();
-    this.#count();
-  }
-
-  /** Writes down what it is owed from the start. False where it was overtaken. */
-  async #prepare(shape: string): Promise<boolean> {
-    const turn = this.#turn;
-    const isOver = () => this.#isOver(turn);
-    const { store, later, outbox } = this.parts;
-    const endpoint = this.#endpoint;
-    this.#shape = undefined;
-    const written = (write: () => boolean) => untilWritten(later, write, isOver);
-
-    const { position, present } = await outbox.snapshot(
-      this.#app.id,
-      endpoint.prefix,
-      endpoint.events.includes("member_added"),
-    );
-    if (isOver()) return false;
-    const isNew = this.#lanes.length === 0;
-    const begun = await written(() =>
-      isNew
-        ? this.#add(shape, position)
-        : store.write((tables) => tables.setEndpoint(this.#key, shape, "seeding")),
-    );
-    if (!begun) return false;
-    if (endpoint.enabled && !(await writeSeeds(this, this.#lanes, present, isOver))) return false;
-    for (const lane of this.#lanes) lane.arrears.isOwedDue = true;
-    return written(() =>
-      store.write((tables) => {
-        for (const lane of this.#lanes) tables.putLane(this.#key, lane.row());
-        tables.setEndpoint(this.#key, shape, "ready");
-      }),
-    );
+    this.#census.count();
   }
 
   #add(shape: string, cut: number): boolean {
     const rows = newLanes(cut);
     const isWritten = this.parts.store.write((tables) => {
-      this.#key = tables.addEndpoint(this.#app.id, this.#endpoint.id, shape);
-      for (const row of rows) tables.putLane(this.#key, row);
+      this.#key = tables.endpoints.add(this.#app.id, this.#endpoint.id, shape);
+      for (const row of rows) tables.endpoints.putLane(this.#key, row);
     });
-    if (isWritten) this.#makeLanes(rows);
+    if (isWritten) this.#makeLanes(rows.map((row) => ({ row, sums: NO_ARREARS })));
     else this.#key = 0;
     return isWritten;
   }
 
-  #makeLanes(rows: readonly LaneRow[]): void {
-    this.#lanes = rows.map((row) => new Lane(this, row, this.#surroundings.head()));
+  #makeLanes(known: readonly KnownLane[]): void {
+    this.#lanes = known.map(({ row, sums }) => new Lane(this, row, sums, this.#surroundings.head()));
   }
 
-  async #restore({ key, shape, state }: EndpointRow): Promise<void> {
-    const { store, later, outbox } = this.parts;
-    const horizon = await outbox.horizon(this.#app.id);
-    const head = this.#surroundings.head();
-    for (;;) {
-      if (this.#isOver(this.#turn)) return;
-      const known = store.read((tables) => ({
-        rows: tables.lanes(key),
-        owed: tables.owedSums(key),
-        again: tables.againSums(key),
-        deadLetters: tables.deadLetterCount(key),
-      }));
-      if (known === undefined) {
-        await breathe(later, UNREADABLE_MS);
-        continue;
-      }
-      this.#key = key;
-      this.tally.deadLetters = known.deadLetters;
-      const isWhole =
-        known.rows.length === LANES && known.rows.every(({ cursor }) => cursor >= horizon && cursor <= head);
-      if (!isWhole) {
-        this.parts.log.warn(
-          { app: this.#app.id, endpoint: this.#endpoint.id },
-          "outbox and deliveries do not fit together, perhaps because one of them was restored: the endpoint is told all present states",
-        );
-      }
-      const isSame = isWhole && state === "ready" && shape === shapeOf(this.#endpoint);
-      this.#shape = isWhole && state === "ready" ? shape : undefined;
-      const lowest = Math.min(...known.rows.map(({ cursor }) => cursor), head);
-      this.#makeLanes(
-        newLanes(lowest).map((row) => {
-          const found = known.rows.find(({ lane }) => lane === row.lane) ?? row;
-          const cursor = Math.min(Math.max(found.cursor, horizon), Math.max(head, horizon));
-          return { ...found, cursor, hand: isSame ? found.hand : undefined };
-        }),
+  async #restore(row: EndpointRow): Promise<void> {
+    const known = await readLanes(this.parts, row, this.#surroundings.head, () => this.#isOver(this.#turn));
+    if (known === undefined) return;
+    const isSame = known.isWhole && row.state === "ready" && row.shape === shapeOf(this.#endpoint);
+    if (!known.isWhole) {
+      this.parts.log.warn(
+        this.#fields,
+        "outbox and deliveries do not fit together, perhaps because one of them was restored: the endpoint is told all present states",
       );
-      for (const { lane, count, sinceMs } of known.owed) this.#lanes[lane]?.arrears.owe(count, sinceMs);
-      for (const { lane, count, sinceMs } of known.again) this.#lanes[lane]?.arrears.askAgain(count, sinceMs);
-      for (const lane of this.#lanes)
-        lane.arrears.isOwedDue = known.rows.find((row) => row.lane === lane.number)?.isOwedDue ?? false;
-      return;
     }
+    this.#key = row.key;
+    this.#shape = known.isWhole && row.state === "ready" ? row.shape : undefined;
+    this.tally.deadLetters = known.deadLetters;
+    const forgetful = ({ row, sums }: KnownLane) => ({ row: { ...row, hand: undefined }, sums });
+    this.#makeLanes(isSame ? known.lanes : known.lanes.map(forgetful));
   }
 
-  /** Finds out how much waits, a little at a time. */
-  #count(): void {
-    if (this.#isCounting || this.#lanes.every((lane) => lane.backlog.isCounted)) return;
-    this.#isCounting = true;
-    const { later } = this.parts;
-    const count = async () => {
-      try {
-        for (;;) {
-          const lane = this.#lanes.find(({ backlog }) => !backlog.isCounted);
-          if (lane === undefined || this.#isClosed) break;
-          await lane.backlog.countOn();
-          await breathe(later);
-        }
-      } finally {
-        this.#isCounting = false;
-      }
-      this.#relieve();
-    };
-    count().catch((problem) => {
-      this.failed(problem);
-      later(UNREADABLE_MS, () => this.#count());
-    });
-  }
-
-  get #excess(): number {
-    const logged = this.#lanes.reduce((sum, lane) => sum + lane.backlog.count, 0);
-    return logged - this.parts.settings.maxWaiting;
-  }
-
-  /** Gives up the oldest of what waits, where too much does. */
-  #relieve(): void {
-    if (this.#isRelieving || this.#excess <= 0) return;
-    this.#isRelieving = true;
-    const { later } = this.parts;
-    const relieve = async () => {
-      try {
-        while (this.#excess > 0 && this.isReady) {
-          if (!(await giveUpOldest(this, this.#lanes, this.#excess))) break;
-          await breathe(later);
-        }
-      } finally {
-        this.#isRelieving = false;
-      }
-    };
-    later(RELIEF_GAP_MS, () => {
-      relieve().catch((problem) => this.failed(problem));
-    });
+  get #fields() {
+    return { app: this.#app.id, endpoint: this.#endpoint.id };
   }
 }
 

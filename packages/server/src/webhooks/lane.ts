@@ -1,24 +1,14 @@
-import { writeWebhook } from "@earshot/protocol/webhook";
 import { attempt } from "#core/answer";
-import type { Chance, OutboxEntry } from "#core/ports";
-import type { Arrears } from "./arrears.ts";
+import type { OutboxEntry } from "#core/ports";
+import type { ArrearSums, Arrears } from "./arrears.ts";
+import { makeAttempt, newDeliveryId } from "./attempt.ts";
 import type { Backlog } from "./backlog.ts";
-import {
-  type Batch,
-  lastVersion,
-  newBatch,
-  nextAlone,
-  stamped,
-  type TriedBatch,
-  tried,
-  versionsOf,
-} from "./batch.ts";
-import { type BatchRecord, parseBatchRecord, recordOf, restoreBatch } from "./batch-record.ts";
+import { type Batch, lastVersion, type TriedBatch, tried, versionsOf } from "./batch.ts";
 import { bury } from "./burial.ts";
 import type { DeadReason } from "./delivery-log.ts";
-import type { LaneRow } from "./delivery-tables.ts";
+import type { LaneRow } from "./endpoint-table.ts";
+import { Hand } from "./hand.ts";
 import type { LaneHost } from "./parts.ts";
-import { signingPair, webhookRequest } from "./request.ts";
 import { pauseMs, pauseUntilJudged } from "./retry.ts";
 import type { SendResult } from "./sender.ts";
 import { type Supplied, Supply } from "./supply.ts";
@@ -45,10 +35,7 @@ export class Lane {
   readonly #host: LaneHost;
   readonly #supply: Supply;
   #state: LaneState = { state: "idle" };
-  /** What is tried next, whatever else there is. */
-  #hand: Batch | undefined;
-  /** What was in hand when the process ended. */
-  #record: BatchRecord | undefined;
+  readonly #hand: Hand;
   /** Attempts that failed in a row; they decide the pause. */
   #failures: number;
   /** Grows when what was found before may be sent no more. */
@@ -58,12 +45,19 @@ export class Lane {
   #stopResting: (() => void) | undefined;
   #isClosed = false;
 
-  constructor(host: LaneHost, row: LaneRow, head: number) {
+  /** @param head the newest version that is known to be committed; what comes after it is offered */
+  constructor(host: LaneHost, row: LaneRow, sums: ArrearSums, head: number) {
     this.#host = host;
     this.number = row.lane;
-    this.#supply = new Supply(host, row, head);
-    this.#record = row.hand === undefined ? undefined : parseBatchRecord(row.hand);
-    this.#failures = this.#record?.attempts ?? 0;
+    this.#supply = new Supply(host, row, sums, head);
+    const { clock, chance, settings } = host.parts;
+    this.#hand = new Hand({
+      clock,
+      newDeliveryId: () => newDeliveryId(chance),
+      longestPauseMs: settings.retryMaxMs,
+      written: row.hand,
+    });
+    this.#failures = this.#hand.recordedAttempts;
   }
 
   get backlog(): Backlog {
@@ -112,7 +106,7 @@ export class Lane {
   restart(head: number): void {
     this.#epoch++;
     this.#isOutdated = this.isSending;
-    this.#letGo();
+    this.#hand.letGo();
     this.#failures = 0;
     this.backlog.reset(head);
     this.save();
@@ -123,7 +117,7 @@ export class Lane {
   skippedTo(version: number, wanted: readonly number[]): void {
     this.#epoch++;
     this.backlog.doneTo(version, wanted);
-    if (this.#hand?.source === "log") this.#letGo();
+    if (this.#hand.batch?.source === "log") this.#hand.letGo();
     this.save();
   }
 
@@ -136,10 +130,8 @@ export class Lane {
 
   /** How it stands, with a position that is further where one is given. */
   row(cursor = this.backlog.cursor): LaneRow {
-    const batch = this.#state.state === "sending" ? this.#state.batch : this.#hand;
-    const { clock } = this.#host.parts;
-    const record = batch === undefined ? this.#record : recordOf(batch, clock.monotonicMs(), clock.wallMs());
-    const hand = record === undefined ? undefined : JSON.stringify(record);
+    const underWay = this.#state.state === "sending" ? this.#state.batch : undefined;
+    const hand = this.#hand.text(underWay);
     return { lane: this.number, cursor, isOwedDue: this.arrears.isOwedDue, hand };
   }
 
@@ -155,11 +147,6 @@ export class Lane {
     this.#state = { state: "paused" };
   }
 
-  #letGo(): void {
-    this.#hand = undefined;
-    this.#record = undefined;
-  }
-
   /** The next step, when the one before it has ended. */
   #proceed(): void {
     if (this.#isClosed) return;
@@ -168,7 +155,7 @@ export class Lane {
     if (!this.#host.isOpen) {
       this.#state = { state: "paused" };
       this.#run(() => this.#supply.look(1)); // so that it is known how long the first of them waits
-    } else if (this.#hand !== undefined) this.#send(this.#hand);
+    } else if (this.#hand.batch !== undefined) this.#send(this.#hand.batch);
     else this.#look();
   }
 
@@ -179,10 +166,9 @@ export class Lane {
   #look(): void {
     this.#state = { state: "looking" };
     const epoch = this.#epoch;
-    const inHand = (this.#record?.versions.length ?? 0) + (this.#record?.alone.length ?? 0);
     this.#run(() =>
       attempt(
-        () => this.#supply.next(Math.max(this.#mostEvents, inHand)),
+        () => this.#supply.next(Math.max(this.#mostEvents, this.#hand.recordedEvents)),
         (supplied) => this.#found(supplied, epoch),
         (problem) => {
           this.#host.failed(problem);
@@ -196,78 +182,37 @@ export class Lane {
     if (this.#isClosed) return;
     if (epoch !== this.#epoch || !this.#host.isOpen) this.#proceed();
     else if (supplied === undefined) this.#rest();
-    else this.#send(this.#batchOf(supplied));
+    else this.#send(this.#hand.take(supplied, this.#mostEvents));
   }
 
   /** Owed states that wait for a success are told after a while all the same: there may be none for days. */
   #rest(): void {
+    if (this.#supply.hasMore) {
+      this.#look(); // it came while the answer was on its way
+      return;
+    }
     this.#state = { state: "idle" };
-    this.#record = undefined; // what it was about has been settled otherwise
-    if (this.arrears.owedCount === 0 && !this.#supply.isUnreadable) return;
+    if (this.arrears.count === 0) {
+      this.#hand.letGo(); // what was in hand before is settled otherwise
+      return;
+    }
     const { later, settings } = this.#host.parts;
-    this.#stopResting = later(this.#supply.isUnreadable ? UNREADABLE_MS : settings.retryMaxMs, () => {
-      this.arrears.isOwedDue = true;
+    const { isUnreadable } = this.#supply;
+    this.#stopResting = later(isUnreadable ? UNREADABLE_MS : settings.retryMaxMs, () => {
+      if (!isUnreadable) this.arrears.isOwedDue = true;
       if (this.#state.state === "idle") this.#proceed();
     });
   }
 
-  /** The batch that was in hand when the process ended, or a new one. */
-  #batchOf({ source, items }: Supplied): Batch {
-    const record = this.#record;
-    if (record?.source === source) {
-      this.#record = undefined;
-      const { clock, settings } = this.#host.parts;
-      const restored = restoreBatch(record, items, {
-        nowMs: clock.monotonicMs(),
-        wallMs: clock.wallMs(),
-        longestPauseMs: settings.retryMaxMs,
-      });
-      if (restored !== undefined && restored.items.length <= this.#mostEvents) return restored;
-    }
-    return newBatch(source, items.slice(0, this.#mostEvents), this.#beginning());
-  }
-
-  #beginning() {
-    const { clock, chance } = this.#host.parts;
-    return { deliveryId: newDeliveryId(chance), timeMs: clock.wallMs() };
-  }
-
   #send(waiting: Batch): void {
-    const { app, endpoint, parts, key } = this.#host;
-    const pair = signingPair(app);
-    if (pair === undefined) return; // never: an endpoint whose app has none is not open
-    const wallMs = parts.clock.wallMs();
-    const batch = tried(waiting, wallMs, parts.clock.monotonicMs());
-    this.#hand = undefined;
+    const { clock } = this.#host.parts;
+    const batch = tried(waiting, clock.wallMs(), clock.monotonicMs());
+    this.#hand.release();
     this.#state = { state: "sending", batch };
-    const request = webhookRequest({
-      endpoint,
-      pair,
-      digest: parts.digest,
-      body: writeWebhook({
-        timeMs: batch.timeMs,
-        events: batch.items.map((item) => stamped(app.id, item)),
-      }),
-      deliveryId: batch.deliveryId,
-      attempt: batch.attempts,
-      firstAttemptMs: batch.firstAttemptMs,
-      userAgent: parts.userAgent,
-    });
     this.#run(async () => {
-      const result = await parts.send(request);
+      const { result, row } = await makeAttempt(this.#host, batch);
       if (this.#isClosed) return;
-      parts.store.attempted(key, {
-        deliveryId: batch.deliveryId,
-        attempt: batch.attempts,
-        atMs: wallMs,
-        versions: versionsOf(batch.items),
-        signingKey: pair.key,
-        request: request.body,
-        outcome: result.answered
-          ? { answered: true, status: result.status, response: result.body }
-          : { answered: false, problem: result.problem },
-        durationMs: result.durationMs,
-      });
+      this.#host.parts.store.attempted(this.#host.key, row);
       this.#answered(batch, result);
     });
   }
@@ -307,7 +252,7 @@ export class Lane {
   /** One of its events is poisonous. */
   #goAlone(batch: Batch): void {
     this.#failures = 0;
-    this.#hand = nextAlone(batch.items, batch, this.#beginning());
+    this.#hand.takeApart(batch);
     this.#state = { state: "idle" };
     this.save();
     this.#proceed();
@@ -326,7 +271,7 @@ export class Lane {
 
   /** The batch is done with, one way or the other. */
   #goOnAfter(batch: Batch): void {
-    if (!this.#isOutdated) this.#hand = nextAlone(batch.alone, batch, this.#beginning());
+    if (!this.#isOutdated) this.#hand.goOn(batch);
     this.#isOutdated = false;
     this.#state = { state: "idle" };
     this.save();
@@ -340,7 +285,7 @@ export class Lane {
     const failedForMs = nowMs - (batch.failing?.sinceMs ?? nowMs);
     const pause = pauseMs(this.#failures, settings, chance);
     const inMs = pauseUntilJudged(pause, failedForMs, [poisonMs, giveUpMs]);
-    this.#hand = batch;
+    this.#hand.keep(batch);
     this.#state = { state: "waiting", stopWaiting: later(inMs, () => this.#proceed()) };
     this.save();
     if (!this.#host.isOpen) this.hurry();
@@ -355,13 +300,4 @@ export class Lane {
       this.#host.failed(problem);
     }
   }
-}
-
-const ID_CHARS = 20; // ours: chance decides 80 bits
-const FOUR_HEX_DIGITS = 0x10000;
-
-function newDeliveryId(chance: Chance): string {
-  let id = "";
-  while (id.length < ID_CHARS) id += chance.integer(FOUR_HEX_DIGITS).toString(16).padStart(4, "0");
-  return id;
 }

@@ -4,7 +4,7 @@ import { addDeadLetter, type Death, forgetTooMany, owe } from "./burial.ts";
 import type { Lane } from "./lane.ts";
 import type { LaneHost } from "./parts.ts";
 
-const CHUNK = 2_000; // ours: events that are given up in one turn
+const CHUNK = 500; // ours: events that are given up in one turn, some milliseconds
 const PAGE = 200; // ours: of one lane, in one turn
 
 const TOO_MANY: Death = { reason: "too many waited", problem: "" };
@@ -40,9 +40,9 @@ export async function giveUpOldest(host: LaneHost, lanes: readonly Lane[], exces
         }
       }
       owedByLane.set(lane, owed);
-      tables.putLane(key, lane.row(entries.at(-1)?.version));
+      tables.endpoints.putLane(key, lane.row(entries.at(-1)?.version));
     }
-    dead -= forgetTooMany(tables, key, tally.deadLetters + dead);
+    dead -= forgetTooMany(tables, host, dead);
   });
   if (!isWritten) return false;
   for (const { lane, entries } of chosen) {

@@ -128,7 +128,7 @@ describe("everything since a time", () => {
     const sinceMs = stage.clock.wallMs();
     stage.outbox.announce(APP, { name: "cache_miss", channel: FIRST });
     await stage.take();
-    stage.store.write((tables) => void tables.forgetOldestAttempts(1, 10));
+    stage.store.write((tables) => void tables.attempts.deleteOldest(1, 10));
     stage.receiver = () => UNREACHABLE;
     stage.outbox.announce(APP, { name: "cache_miss", channel: ELSEWHERE });
     await stage.pass(31_000);

@@ -1,12 +1,14 @@
 import { isStateEvent, parseWebhook, type StampedEvent, UnreadableWebhook } from "@earshot/protocol/webhook";
 import { laneOf } from "#core/lane";
-import { isSuperseded } from "./arrears.ts";
+import type { KeptEvent } from "./arrears-tables.ts";
 import { stamped } from "./batch.ts";
 import type { RedeliveryWish, SkippedEvent, SkipReason } from "./delivery-log.ts";
-import type { AgainRow, DeliveryTables, WishRow } from "./delivery-tables.ts";
+import type { DeliveryTables } from "./delivery-tables.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Lane } from "./lane.ts";
 import { breathe } from "./parts.ts";
+import { isSuperseded } from "./superseded.ts";
+import type { WishRow } from "./wish-table.ts";
 
 const REQUESTS_AT_ONCE = 50; // ours: bodies of up to 20 events
 const ENTRIES_AT_ONCE = 500; // ours
@@ -15,7 +17,10 @@ const KEPT_WISHES = 1_000; // ours: answers that a person may still ask for
 const RETRY_MS = 250; // ours: until the store is asked again
 
 /** Makes one wish come true: what is asked for is written down for the lanes, and the answer for who asked. */
-export async function redeliver(endpoint: Endpoint, { id, wish }: WishRow): Promise<void> {
+export async function redeliver(
+  endpoint: Endpoint,
+  { id, wish }: Pick<WishRow, "id" | "wish">,
+): Promise<void> {
   const answer = new Redelivery(endpoint);
   let found = 0;
   for await (const events of pagesOf(endpoint, wish)) {
@@ -25,7 +30,7 @@ export async function redeliver(endpoint: Endpoint, { id, wish }: WishRow): Prom
   }
   if (wish.what === "delivery" && found === 0) {
     const problem = `The log holds no delivery ${JSON.stringify(wish.deliveryId)} of endpoint ${endpoint.endpoint.id}: see "earshot webhooks deliveries", or ask for everything since a time.`;
-    await written(endpoint, (tables) => tables.refuseWish(id, problem));
+    await written(endpoint, (tables) => tables.wishes.refuse(id, problem));
   } else await answer.tell(id);
 }
 
@@ -44,7 +49,7 @@ class Redelivery {
 
   async take(events: readonly StampedEvent[]): Promise<void> {
     const { key, parts } = this.#endpoint;
-    const again: { readonly lane: Lane; readonly row: AgainRow }[] = [];
+    const again: { readonly lane: Lane; readonly row: KeptEvent }[] = [];
     const superseded: number[] = [];
     for (const event of events) {
       if (this.#seen.has(event.version)) continue;
@@ -62,9 +67,9 @@ class Redelivery {
     await written(this.#endpoint, (tables) => {
       [revived, added] = [0, []];
       for (const { lane, row } of again)
-        if (tables.addAgain(key, lane.number, row, sinceMs)) added.push(lane);
+        if (tables.again.add(key, lane.number, row, sinceMs)) added.push(lane);
       // The newer state is told in its place, so they are no longer missing.
-      for (const version of superseded) revived += tables.forgetDeadLetter(key, version);
+      for (const version of superseded) revived += tables.deadLetters.delete(key, version);
     });
     this.#events += again.length;
     this.#endpoint.tally.deadLetters -= revived;
@@ -75,8 +80,8 @@ class Redelivery {
   async tell(id: number): Promise<void> {
     const sinceMs = this.#endpoint.parts.clock.wallMs();
     await written(this.#endpoint, (tables) => {
-      tables.answerWish(id, this.#events, this.#skipped, this.#listed);
-      tables.forgetWishesUpTo(id - KEPT_WISHES);
+      tables.wishes.answer(id, this.#events, this.#skipped, this.#listed);
+      tables.wishes.deleteUpTo(id - KEPT_WISHES);
     });
     for (const [lane, count] of this.#added) lane.arrears.askAgain(count, sinceMs);
     for (const lane of this.#endpoint.lanes) {
@@ -127,7 +132,9 @@ async function* requests(endpoint: Endpoint, which: { deliveryId?: string; since
   const { store } = endpoint.parts;
   let afterSeq = 0;
   for (;;) {
-    const rows = store.read((tables) => tables.requests(endpoint.key, which, afterSeq, REQUESTS_AT_ONCE));
+    const rows = store.read((tables) =>
+      tables.attempts.requests(endpoint.key, which, afterSeq, REQUESTS_AT_ONCE),
+    );
     if (rows === undefined) throw new Unavailable();
     yield rows.flatMap(({ request }) => eventsOf(request));
     if (rows.length < REQUESTS_AT_ONCE) break;
@@ -139,7 +146,9 @@ async function* deadLetters(endpoint: Endpoint, sinceMs: number) {
   const { store } = endpoint.parts;
   let after = 0;
   for (;;) {
-    const rows = store.read((tables) => tables.deadLetters(endpoint.key, after, sinceMs, ENTRIES_AT_ONCE));
+    const rows = store.read((tables) =>
+      tables.deadLetters.after(endpoint.key, after, sinceMs, ENTRIES_AT_ONCE),
+    );
     if (rows === undefined) throw new Unavailable();
     yield rows.map(({ event }): StampedEvent => JSON.parse(event)); // as it was buried
     if (rows.length < ENTRIES_AT_ONCE) break;

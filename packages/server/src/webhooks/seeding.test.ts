@@ -238,10 +238,10 @@ describe("an endpoint that is removed", () => {
     expect(stage.received.length).toBe(requests);
     expect(stage.webhooks.progress(APP)).toEqual([]);
     const left = stage.store.read((tables) => [
-      tables.endpoints(),
-      tables.lanes(1),
-      tables.owedSums(1),
-      tables.attemptSums(),
+      tables.endpoints.all(),
+      tables.endpoints.lanes(1),
+      tables.owed.sums(1),
+      tables.attempts.sums(),
     ]);
     expect(left).toEqual([[], [], [], []]);
   });
@@ -253,7 +253,7 @@ describe("an endpoint that is removed", () => {
     stage.apps.put(draft());
     await stage.start();
     await stage.pass(11_000, 500);
-    expect(stage.store.read((tables) => tables.endpoints())).toEqual([]);
+    expect(stage.store.read((tables) => tables.endpoints.all())).toEqual([]);
   });
 
   test("with its app is forgotten with it, and so is the outbox of the app", async () => {
@@ -262,7 +262,7 @@ describe("an endpoint that is removed", () => {
     stage.apps.remove(APP);
     await stage.pass(11_000, 500);
     expect(stage.outbox.forgotten).toEqual([APP]);
-    expect(stage.store.read((tables) => tables.endpoints())).toEqual([]);
+    expect(stage.store.read((tables) => tables.endpoints.all())).toEqual([]);
   });
 
   test("can come back, as a new one", async () => {

@@ -1,9 +1,9 @@
 import { after } from "#core/answer";
 import type { Answer, OutboxEntry } from "#core/ports";
-import { Arrears } from "./arrears.ts";
+import { type ArrearSums, Arrears } from "./arrears.ts";
 import { Backlog } from "./backlog.ts";
 import type { Item, Source } from "./batch.ts";
-import type { LaneRow } from "./delivery-tables.ts";
+import type { LaneRow } from "./endpoint-table.ts";
 import { breathe, type LaneHost } from "./parts.ts";
 
 const PAGES_A_TURN = 20; // ours: 2,000 entries that nobody wants, some milliseconds
@@ -21,9 +21,9 @@ export class Supply {
   readonly #host: LaneHost;
   #isUnreadable = false;
 
-  constructor(host: LaneHost, { lane, cursor }: LaneRow, head: number) {
+  constructor(host: LaneHost, { lane, cursor }: LaneRow, sums: ArrearSums, head: number) {
     this.#host = host;
-    this.arrears = new Arrears(host, lane);
+    this.arrears = new Arrears(host, lane, sums);
     this.backlog = new Backlog({
       outbox: host.parts.outbox,
       appId: host.app.id,
@@ -34,9 +34,15 @@ export class Supply {
     });
   }
 
-  /** Whether there may be arrears that could not be read. */
+  /** Whether there are arrears that could not be read when they were asked for last. */
   get isUnreadable(): boolean {
     return this.#isUnreadable;
+  }
+
+  /** Whether there is something that could go, or may be. */
+  get hasMore(): boolean {
+    const isDue = this.arrears.isDue && !this.#isUnreadable;
+    return isDue || !this.backlog.isComplete || this.backlog.first(1).length > 0;
   }
 
   /** The first of what may go; undefined where nothing does. */

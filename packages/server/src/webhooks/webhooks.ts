@@ -1,9 +1,9 @@
 import type { App } from "#core/app";
 import type { OutboxEntry, WebhookProgress, WebhookStatus } from "#core/ports";
-import type { EndpointRow, WishRow } from "./delivery-tables.ts";
 import { Endpoint } from "./endpoint.ts";
+import type { EndpointRow } from "./endpoint-table.ts";
 import { breathe, type WebhooksParts } from "./parts.ts";
-import { redeliver, Unavailable } from "./redelivery.ts";
+import { Wishes } from "./wishes.ts";
 
 const UNREADABLE_MS = 250; // ours: until the store is asked again
 const TEND_MS = 10_000; // ours: how often what is delivered and what is old is cleared away
@@ -25,10 +25,11 @@ export class Webhooks implements WebhookStatus {
   readonly #waysOut: (() => void)[] = [];
   readonly #alarms = new Map<string, () => void>();
   #isStopping = false;
-  #foreignWrites = -1;
+  readonly #wishes: Wishes;
 
   constructor(parts: WebhooksParts) {
     this.#parts = parts;
+    this.#wishes = new Wishes(parts, (appId, endpointId) => this.#endpoints.get(appId)?.get(endpointId));
   }
 
   /**
@@ -39,17 +40,17 @@ export class Webhooks implements WebhookStatus {
     const { apps, outbox, store } = this.#parts;
     this.#waysOut.push(
       outbox.onCommitted((appId, entries) => this.#committed(appId, entries)),
-      apps.onChange((appId, app) => void this.#changed(appId, app)),
+      apps.onChange((appId, app) => void this.#follow(appId, app)),
     );
     const rows = await this.#known();
     const begun: Promise<void>[] = [];
     for (const row of rows.filter(({ state }) => state !== "gone")) {
       const isKnown = apps.byId(row.appId)?.webhooks.some(({ id }) => id === row.endpointId);
-      if (!isKnown) store.soon((tables) => tables.setGone(row.key));
+      if (!isKnown) store.soon((tables) => tables.endpoints.setGone(row.key));
     }
-    for (const app of apps.all()) begun.push(this.#changed(app.id, app, rows));
+    for (const app of apps.all()) begun.push(this.#follow(app.id, app, rows));
     this.#again("tend", TEND_MS, () => this.#tend());
-    this.#again("wishes", WISHES_MS, () => this.#listen());
+    this.#again("wishes", WISHES_MS, () => this.#wishes.grant());
     await Promise.all(begun);
   }
 
@@ -74,7 +75,7 @@ export class Webhooks implements WebhookStatus {
   async #known(): Promise<EndpointRow[]> {
     const { store, later } = this.#parts;
     for (;;) {
-      const rows = store.read((tables) => tables.endpoints());
+      const rows = store.read((tables) => tables.endpoints.all());
       if (rows !== undefined || this.#isStopping) return rows ?? [];
       await breathe(later, UNREADABLE_MS);
     }
@@ -98,6 +99,20 @@ export class Webhooks implements WebhookStatus {
 
   #headOf(appId: string): number {
     return this.#heads.get(appId) ?? 0;
+  }
+
+  /** Never rejects. */
+  async #follow(appId: string, app: App | undefined, rows?: readonly EndpointRow[]): Promise<void> {
+    try {
+      await this.#changed(appId, app, rows);
+    } catch (problem) {
+      this.#failed(problem, appId);
+    }
+  }
+
+  #failed(problem: unknown, appId?: string): void {
+    const why = problem instanceof Error ? (problem.stack ?? problem.message) : String(problem);
+    this.#parts.log.error({ app: appId, problem: why }, "a step of the webhooks failed");
   }
 
   /** An app was found, changed or deleted. Resolves when its endpoints are served as they are now. */
@@ -135,8 +150,17 @@ export class Webhooks implements WebhookStatus {
 
   /** Learns how far an app's outbox has come. */
   async #find(appId: string): Promise<void> {
-    const position = await this.#parts.outbox.position(appId);
-    this.#heads.set(appId, Math.max(position, this.#headOf(appId)));
+    const { outbox, later } = this.#parts;
+    let position: number | undefined;
+    while (position === undefined && !this.#isStopping) {
+      try {
+        position = await outbox.position(appId);
+      } catch (problem) {
+        this.#failed(problem, appId);
+        await breathe(later, UNREADABLE_MS);
+      }
+    }
+    this.#heads.set(appId, Math.max(position ?? 0, this.#headOf(appId)));
     this.#tendedMs.set(appId, this.#parts.clock.monotonicMs() + TENDED_MS);
   }
 
@@ -150,72 +174,44 @@ export class Webhooks implements WebhookStatus {
 
   /** Tells the outbox what nobody waits for any more, and deletes here what is old. */
   async #tend(): Promise<void> {
-    const { store, outbox, clock, later } = this.#parts;
-    for (const [appId, untilMs] of [...this.#tendedMs]) {
+    const { store, clock, later } = this.#parts;
+    for (const appId of [...this.#tendedMs.keys()]) {
       if (this.#isStopping) return;
-      const head = this.#headOf(appId);
-      const positions = [...(this.#endpoints.get(appId)?.values() ?? [])].map((endpoint) =>
-        endpoint.settle(head),
-      );
-      const known = positions.filter((position) => position !== undefined);
-      // Only what is written down: after a crash it is read from there on.
-      if (known.length === positions.length && store.flush())
-        await outbox.trim(appId, Math.min(head, ...known));
-      if (clock.monotonicMs() > untilMs && positions.length === 0) this.#tendedMs.delete(appId);
+      try {
+        await this.#tendApp(appId);
+      } catch (problem) {
+        this.#failed(problem, appId);
+      }
       await breathe(later);
     }
     while (!this.#isStopping && store.clean(clock.wallMs())) await breathe(later, CLEAN_PAUSE_MS);
   }
 
-  /** Looks whether another process has asked for something. */
-  async #listen(): Promise<void> {
-    const { store } = this.#parts;
-    const writes = store.read((tables) => tables.foreignWrites());
-    if (writes === undefined || writes === this.#foreignWrites) return;
-    for (;;) {
-      if (this.#isStopping) return;
-      const wish = store.read((tables) => tables.nextWish());
-      if (wish === undefined || !(await this.#grant(wish))) break;
+  async #tendApp(appId: string): Promise<void> {
+    const { store, outbox, clock } = this.#parts;
+    const head = this.#headOf(appId);
+    const untilMs = this.#tendedMs.get(appId) ?? 0;
+    let lowest = head;
+    for (const endpoint of this.#endpoints.get(appId)?.values() ?? []) {
+      const position = endpoint.settle(head);
+      if (position === undefined) return; // it is not known yet what it waits for
+      lowest = Math.min(lowest, position);
     }
-    this.#foreignWrites = writes;
-  }
-
-  /** False where it must be tried again later. */
-  async #grant(wish: WishRow): Promise<boolean> {
-    const { store, log } = this.#parts;
-    const endpoint = this.#endpoints.get(wish.appId)?.get(wish.endpointId);
-    if (endpoint === undefined) {
-      const problem = `App ${wish.appId} has no endpoint ${JSON.stringify(wish.endpointId)}: see "earshot webhooks list".`;
-      return store.write((tables) => tables.refuseWish(wish.id, problem));
-    }
-    if (!endpoint.isReady) return false;
-    try {
-      await redeliver(endpoint, wish);
-      log.info(
-        { app: wish.appId, endpoint: wish.endpointId, wish: wish.wish.what },
-        "webhooks are delivered again",
-      );
-      return true;
-    } catch (problem) {
-      if (!(problem instanceof Unavailable)) endpoint.failed(problem);
-      return false;
-    }
+    if (!store.flush()) return; // only what is written down may go: after a crash it is read from there on
+    await outbox.trim(appId, lowest);
+    const isQuiet = clock.monotonicMs() > untilMs && untilMs === this.#tendedMs.get(appId);
+    if (isQuiet && lowest === head) this.#tendedMs.delete(appId);
   }
 
   /** Until it is stopped; never twice at the same time. */
-  #again(name: string, everyMs: number, act: () => Promise<void>): void {
+  #again(what: string, everyMs: number, act: () => Promise<void>): void {
     const cancel = this.#parts.later(everyMs, () => {
       act()
-        .catch((problem) =>
-          this.#parts.log.error(
-            { problem: problem instanceof Error ? problem.stack : String(problem) },
-            `${name}: a step failed`,
-          ),
-        )
+        .catch((problem) => this.#failed(problem))
         .finally(() => {
-          if (!this.#isStopping) this.#again(name, everyMs, act);
+          if (!this.#isStopping) this.#again(what, everyMs, act);
         });
     });
-    this.#alarms.set(name, cancel);
+    this.#alarms.set(what, cancel);
   }
 }

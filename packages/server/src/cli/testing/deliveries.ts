@@ -1,8 +1,9 @@
 /** The file of deliveries as a server leaves it in a data folder. */
 import { join } from "node:path";
 import { writeWebhook } from "@earshot/protocol/webhook";
+import type { AttemptRow } from "#webhooks/attempt-table";
 import { openDeliveryFile } from "#webhooks/delivery-file";
-import { type AttemptRow, DeliveryTables } from "#webhooks/delivery-tables";
+import { DeliveryTables } from "#webhooks/delivery-tables";
 
 export interface LeftDeliveries {
   readonly tables: DeliveryTables;
@@ -14,7 +15,7 @@ export interface LeftDeliveries {
 export function leaveDeliveries(dataDir: string, appId: string, endpointId: string): LeftDeliveries {
   const db = openDeliveryFile(join(dataDir, "deliveries.db"), 1_000);
   const tables = new DeliveryTables(db);
-  return { tables, key: tables.addEndpoint(appId, endpointId, "{}"), close: () => db.close() };
+  return { tables, key: tables.endpoints.add(appId, endpointId, "{}"), close: () => db.close() };
 }
 
 /** One attempt to tell that a channel is occupied. */

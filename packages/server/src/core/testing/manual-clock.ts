@@ -17,4 +17,9 @@ export class ManualClock implements Clock {
     this.#monotonicMs += ms;
     this.#wallMs += ms;
   }
+
+  /** The wall clock is set, forward or back. No time passes. */
+  jump(ms: number): void {
+    this.#wallMs += ms;
+  }
 }
