@@ -79,6 +79,7 @@ function steady(text: string): string {
     .replaceAll(/check-[0-9a-f]{8}-\d+/g, "NAME")
     .replaceAll(/\b[0-9a-f]{64}\b/g, "SIGNATURE")
     .replaceAll(/(\bsocket_id\\*":\\*")[\d.]+/g, "$1SOCKET_ID")
+    .replaceAll(/(\btime_ms\\*":)\d+/g, "$1TIME")
     .replaceAll(/127\.0\.0\.1:\d+/g, "HOST:PORT")
     .replaceAll(/\b\d{3,}\.\d{3,}:/g, "SOCKET_ID:");
 }

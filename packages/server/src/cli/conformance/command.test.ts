@@ -67,6 +67,12 @@ test("wrong usage and a server that is not there are exit code 2, in one line", 
     ["--prefix", "realtime"],
     ["--stop-pid", "all"],
     ["--other-node", "ws://127.0.0.1"],
+    ["--webhook-listen", "9001"],
+    ["--webhook-listen", "127.0.0.1:99999"],
+    ["--webhook-listen", server.target.url.host],
+    ["--webhook-listen", "127.0.0.1:0", "--webhook-delay-ms", "3s"],
+    ["--webhook-listen", "127.0.0.1:0", "--second-app", "8:key"],
+    ["--second-app", "8:key:secret"],
     ["--onyl", "A"],
     ["word"],
   ];
@@ -79,6 +85,16 @@ test("wrong usage and a server that is not there are exit code 2, in one line", 
     expect([url, code, out, err.split("\n").length]).toEqual([url, 2, "", 1]);
   }
   expect((await run(["conformance", "--url", server.target.url.href, "--app", "7:key"])).code).toBe(2);
+});
+
+test("checks of webhooks say what they need, and fail where none comes to an address that was named", async () => {
+  const without = await conformance("--only", "100");
+  expect(without.code).toBe(0);
+  expect(without.out).toContain("  100  skip  Content-Type is exactly application/json\n");
+  expect(without.out).toContain("--webhook-listen HOST:PORT");
+  const silent = await conformance("--only", "100", "--webhook-listen", "127.0.0.1:0");
+  expect(silent.code).toBe(1);
+  expect(silent.out).toContain("  100  fail  ");
 });
 
 test("outcomes are coloured where somebody looks", () => {

@@ -1,39 +1,32 @@
 import { writeFileSync } from "node:fs";
-import { type Loaded, loadSettings } from "#config/load";
+import { loadSettings } from "#config/load";
 import { Refused } from "#store/refused";
-import { findTarget, TARGET_FORM } from "../target.ts";
+import { DatabaseProblem } from "#store/sql";
+import { TARGET_FORM } from "../target.ts";
 import { tellProblems } from "../tell-problems.ts";
 import type { Terminal } from "../terminal.ts";
 import type { Result, Section } from "./check.ts";
 import { Finding } from "./finding.ts";
+import { CONFORMANCE_FLAGS, targetOf } from "./given-target.ts";
 import { jsonReport, linesOf, totalsLine, totalsOf } from "./report.ts";
 import { runChecks } from "./run.ts";
 import { chooseSections, SECTIONS } from "./sections.ts";
 import { openSocket } from "./socket.ts";
-import { ANSWER_MS, type Target } from "./target.ts";
+import type { Target } from "./target.ts";
+import { setUpWebhooks, type WebhookSetup } from "./webhook-setup.ts";
 
 const FAILED = 1;
 const NOT_RUN = 2;
-
-const FLAGS = {
-  ...TARGET_FORM.flags,
-  only: "text",
-  json: "text",
-  prefix: "text",
-  "other-node": "text",
-  "stop-pid": "text",
-  slow: "boolean",
-  insecure: "boolean",
-} as const;
-
-type Given = Extract<Loaded<typeof FLAGS>, { ok: true }>;
+const INTERRUPTED = 130; // 128 and the number of SIGINT, as shells have it
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /**
  * `earshot conformance`: the checklist against any server that speaks Pusher. The exit code is 1 where a check failed, 2
  * where none could be run.
  */
 export async function conformance(args: readonly string[], terminal: Terminal): Promise<number> {
-  const loaded = loadSettings({ args, env: terminal.env }, { settings: TARGET_FORM.settings, own: FLAGS });
+  const form = { settings: TARGET_FORM.settings, own: CONFORMANCE_FLAGS };
+  const loaded = loadSettings({ args, env: terminal.env }, form);
   if (!loaded.ok) {
     tellProblems(loaded.problems, terminal);
     return NOT_RUN;
@@ -45,10 +38,17 @@ export async function conformance(args: readonly string[], terminal: Terminal): 
     );
     return NOT_RUN;
   }
-  let target: Target;
+  let webhooks: Promise<WebhookSetup> | undefined;
+  const interrupt = () => {
+    void endOf(webhooks, terminal).finally(() => process.exit(INTERRUPTED));
+  };
+  for (const signal of SIGNALS) process.once(signal, interrupt);
   try {
-    target = await targetOf(loaded);
+    const target = await targetOf(loaded);
     (await openSocket(target)).destroy();
+    if (sections.some(({ letter }) => letter === "K")) webhooks = setUpWebhooks(loaded, target);
+    const part = (await webhooks)?.part;
+    return await report(sections, { ...target, ...part }, loaded.own.json, terminal);
   } catch (problem) {
     if (!(problem instanceof Refused || problem instanceof Finding)) throw problem;
     terminal.err(
@@ -57,8 +57,22 @@ export async function conformance(args: readonly string[], terminal: Terminal): 
         : problem.message,
     );
     return NOT_RUN;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupt);
+    await endOf(webhooks, terminal);
   }
-  return await report(sections, target, loaded.own.json, terminal);
+}
+
+async function endOf(webhooks: Promise<WebhookSetup> | undefined, terminal: Terminal): Promise<void> {
+  const setup = await webhooks?.catch(() => undefined); // whoever started it hears of it
+  try {
+    await setup?.end();
+  } catch (problem) {
+    if (!(problem instanceof DatabaseProblem)) throw problem;
+    terminal.err(
+      `The webhook endpoints of this run, and its second app, are still there (${problem.message}): take them away with "earshot webhooks remove" and "earshot apps delete".`,
+    );
+  }
 }
 
 async function report(
@@ -91,29 +105,4 @@ function written(file: string, text: string, terminal: Terminal): boolean {
     terminal.err(`--json ${file} cannot be written (${why}).`);
     return false;
   }
-}
-
-async function targetOf({ settings, own }: Given): Promise<Target> {
-  const { url, appId, pair, isFromFolder } = await findTarget(settings, own);
-  const { prefix, "other-node": otherNode, "stop-pid": stopPid, slow } = own;
-  if (prefix !== undefined && !/^\/.*[^/]$/.test(prefix))
-    throw new Refused(`--prefix ${JSON.stringify(prefix)} is no path: write one such as /realtime.`);
-  const pid = stopPid === undefined ? undefined : Number(stopPid);
-  if (pid !== undefined && !(Number.isInteger(pid) && pid > 1))
-    throw new Refused(`--stop-pid ${JSON.stringify(stopPid)} is no process id.`);
-  const other = otherNode === undefined ? undefined : URL.parse(otherNode);
-  if (other === null || (other !== undefined && !/^https?:$/.test(other.protocol)))
-    throw new Refused(
-      `--other-node ${JSON.stringify(otherNode)} is not the address of a server: write one such as http://127.0.0.1:6002.`,
-    );
-  return {
-    url: new URL(url),
-    app: { id: appId, key: pair.key, secret: pair.secret },
-    answerMs: ANSWER_MS,
-    isSlow: slow === true,
-    isInsecure: own.insecure === true || isFromFolder,
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(other === undefined ? {} : { otherNode: other }),
-    ...(pid === undefined ? {} : { pid }),
-  };
 }

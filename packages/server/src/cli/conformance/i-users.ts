@@ -2,7 +2,8 @@ import type { Section } from "./check.ts";
 import type { Client } from "./client.ts";
 import { must, mustEqual, shown } from "./finding.ts";
 import { errorOf, type Frame, innerOf, recordOf } from "./frame.ts";
-import { hmac, userAuth } from "./signing.ts";
+import { hmac } from "./hash.ts";
+import { userAuth } from "./signing.ts";
 import { memberData, type Stage } from "./stage.ts";
 
 const WATCHLIST = "pusher_internal:watchlist_events";

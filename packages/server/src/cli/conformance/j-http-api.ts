@@ -2,9 +2,9 @@ import { prefixOf } from "./a-connecting.ts";
 import type { Section } from "./check.ts";
 import { must, mustEqual, shown } from "./finding.ts";
 import { parsed, recordOf } from "./frame.ts";
+import { md5 } from "./hash.ts";
 import type { Answer } from "./http.ts";
 import { LIBRARIES, libraryRequest } from "./library-request.ts";
-import { md5 } from "./signing.ts";
 import { mountPath } from "./socket.ts";
 import { shownAnswer } from "./stage.ts";
 

@@ -2,8 +2,9 @@
  * Signed requests of the HTTP API in the forms of the official libraries: how each spells the query, which text it signs,
  * which headers it adds. They disagree in ways that a server must know.
  */
+
+import { hmac, md5 } from "./hash.ts";
 import type { Request } from "./http.ts";
-import { hmac, md5 } from "./signing.ts";
 import type { AppUnderTest } from "./target.ts";
 
 export interface Call {

@@ -1,5 +1,5 @@
-/** The signatures of clients and back-ends, made here and not by the server's own code. */
-import { createHash, createHmac } from "node:crypto";
+/** The signatures of clients, made here and not by the server's own code. */
+import { hmac } from "./hash.ts";
 import type { AppUnderTest } from "./target.ts";
 
 export function channelAuth(
@@ -14,12 +14,4 @@ export function channelAuth(
 
 export function userAuth(app: AppUnderTest, socketId: string, userData: string): string {
   return `${app.key}:${hmac(app.secret, `${socketId}::user::${userData}`)}`;
-}
-
-export function hmac(secret: string, text: string): string {
-  return createHmac("sha256", secret).update(text).digest("hex");
-}
-
-export function md5(text: string): string {
-  return createHash("md5").update(text).digest("hex");
 }
