@@ -14,6 +14,7 @@ import { dirname, join } from "node:path";
 const ROOT = dirname(import.meta.dir);
 const SERVER = "packages/server/src";
 const PROTOCOL = "packages/protocol/src";
+const GATE = "packages/gate/src";
 
 /** The rooms of the server, and which others each may see through a name such as `#store/apps`. */
 const ROOMS: Record<string, readonly string[]> = {
@@ -97,6 +98,20 @@ const REFUSED: Probe[] = [
     "../../protocol/src/limits.ts",
     "@earshot/gate/gate",
   ),
+  ...importing(
+    `${GATE}/x.ts`,
+    "bun",
+    "bun:sqlite",
+    "pusher",
+    "ioredis",
+    "redis",
+    "#core/ports",
+    "@earshot/server/server",
+    "../../server/src/core/app.ts",
+    "../../protocol/src/limits.ts",
+  ),
+  ...importing(`${GATE}/redis/x.ts`, "ioredis", "../../../server/src/core/app.ts"),
+  ...importing(`${GATE}/x.test.ts`, "#core/ports", "@earshot/server/server"),
   // Other ways to import.
   ...[
     `export { x } from "#store/x";\n`,
@@ -118,6 +133,16 @@ const ALLOWED: Probe[] = [
     "node:fs/promises",
   ),
   ...importing(`${PROTOCOL}/testing/x.ts`, "../limits.ts", "./own.ts", "node:fs", "bun:test"),
+  ...importing(`${GATE}/x.ts`, "./time.ts", "./redis/keys.ts", "@earshot/protocol/channel", "node:os"),
+  ...importing(`${GATE}/redis/x.ts`, "../store.ts", "./keys.ts", "./offer.lua", "node:crypto"),
+  ...importing(
+    `${GATE}/redis/x.test.ts`,
+    "../testing/manual-time.ts",
+    "pusher",
+    "ioredis",
+    "redis",
+    "bun:test",
+  ),
   ...importing(`${SERVER}/core/x.ts`, "./app.ts", "@earshot/protocol/limits"),
   ...importing(`${SERVER}/core/x.test.ts`, "./app.ts", "./testing/world.ts", "bun:test", "node:fs/promises"),
   ...importing(

@@ -1,0 +1,3 @@
+const { createGate, memoryStore } = require("@earshot/gate");
+
+console.log(typeof createGate, typeof memoryStore);
