@@ -1,22 +1,27 @@
 import { expect, test } from "bun:test";
-import { parseArguments } from "./arguments.ts";
-import type { Scene } from "./scene.ts";
+import { type Command, parseArguments } from "./arguments.ts";
 
-const scene: Scene = {
+const fanout: Command = {
   name: "fanout",
-  title: () => "",
   sizes: [{ flag: "in-flight", default: 16, doc: "requests" }],
-  connections: () => 0,
-  columns: [],
-  compared: "",
-  budgets: [],
-  play: () => Promise.resolve({}),
+  parts: ["earshot", "bare", "soketi"],
+  runs: 3,
 };
-const parse = (line: string) => parseArguments(line.split(" "), [scene]);
+const gate: Command = {
+  name: "gate",
+  sizes: [
+    { flag: "channels", default: 400, doc: "channels" },
+    { flag: "window", default: 30, doc: "seconds" },
+  ],
+  parts: ["A", "B"],
+  runs: 2,
+  quick: { window: 5 },
+};
+const parse = (line: string) => parseArguments(line.split(" "), [fanout, gate]);
 
 test("takes the usual sizes and all servers", () => {
   expect(parse("fanout")).toEqual({
-    scene,
+    command: fanout,
     runs: 3,
     only: ["earshot", "bare", "soketi"],
     jsonFile: undefined,
@@ -33,10 +38,18 @@ test("takes other sizes, a file and some of the servers in the bench's own order
   });
 });
 
+test("is quick where the command can be, once and with what is said besides", () => {
+  expect(parse("gate --quick")).toMatchObject({ runs: 1, sizes: { channels: 400, window: 5 } });
+  expect(parse("gate --quick --window 7 --runs 2")).toMatchObject({ runs: 2, sizes: { window: 7 } });
+  expect(parse("gate --only B")).toMatchObject({ runs: 2, only: ["B"], sizes: { window: 30 } });
+});
+
 test("refuses what it does not know, by name", () => {
   expect(parse("nothing")).toMatchObject({ refusal: expect.stringContaining("usage:") });
   expect(parse("fanout --clients 3")).toMatchObject({ refusal: expect.stringContaining("--clients") });
+  expect(parse("fanout --quick")).toMatchObject({ refusal: expect.stringContaining("--quick") });
   expect(parse("fanout --only ws")).toMatchObject({ refusal: expect.stringContaining('"ws"') });
+  expect(parse("gate --only earshot")).toMatchObject({ refusal: expect.stringContaining('"earshot"') });
   expect(parse("fanout --in-flight many")).toMatchObject({ refusal: expect.stringContaining('"many"') });
   expect(parse("fanout --runs 0")).toMatchObject({ refusal: expect.stringContaining("at least 1") });
 });

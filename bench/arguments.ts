@@ -1,56 +1,78 @@
 import { parseArgs } from "node:util";
-import type { ContenderName } from "./contenders/contender.ts";
-import type { Scene, Sizes } from "./scene.ts";
+import type { Size, Sizes } from "./scene.ts";
 
-export interface Arguments {
-  readonly scene: Scene;
+/** One of the commands of the bench, as far as its flags go. */
+export interface Command {
+  readonly name: string;
+  readonly sizes: readonly Size[];
+  /** What `--only` chooses from: servers, or modes. */
+  readonly parts: readonly string[];
   readonly runs: number;
-  readonly only: readonly ContenderName[];
+  /** Sizes of `--quick`, where the command has it. */
+  readonly quick?: Sizes;
+}
+
+export interface Arguments<C extends Command> {
+  readonly command: C;
+  readonly runs: number;
+  readonly only: readonly string[];
   readonly jsonFile: string | undefined;
   readonly sizes: Sizes;
 }
 
-const CONTENDERS: readonly ContenderName[] = ["earshot", "bare", "soketi"];
-const DEFAULT_RUNS = 3;
-
 /** @returns the arguments, or a text for the person who typed them */
-export function parseArguments(
+export function parseArguments<C extends Command>(
   argv: readonly string[],
-  scenes: readonly Scene[],
-): Arguments | { readonly refusal: string } {
-  const scene = scenes.find((known) => known.name === argv[0]);
-  if (scene === undefined) return { refusal: usage(scenes) };
-  const flags = flagsOf(argv.slice(1), scene);
-  if (typeof flags === "string") return { refusal: `${flags}\n\n${usage(scenes)}` };
+  commands: readonly C[],
+): Arguments<C> | { readonly refusal: string } {
+  const command = commands.find((known) => known.name === argv[0]);
+  if (command === undefined) return { refusal: usage(commands) };
+  const flags = flagsOf(argv.slice(1), command);
+  if (typeof flags === "string") return { refusal: `${flags}\n\n${usage(commands)}` };
 
-  const only = (flags["only"] ?? CONTENDERS.join(",")).split(",");
-  const stranger = only.find((name) => !CONTENDERS.some((known) => known === name));
-  if (stranger !== undefined) return { refusal: `--only knows ${CONTENDERS.join(", ")}, not "${stranger}"` };
+  const only = flags.texts["only"]?.split(",") ?? command.parts;
+  const stranger = only.find((name) => !command.parts.includes(name));
+  if (stranger !== undefined)
+    return { refusal: `--only knows ${command.parts.join(", ")}, not "${stranger}"` };
 
+  const usual = flags.isQuick ? { ...command.quick } : {};
   const sizes: Record<string, number> = {};
-  for (const { flag, default: usual } of [...scene.sizes, RUNS]) {
-    const value = wholeNumber(flags[flag], usual);
-    if (value === undefined) return { refusal: `--${flag} is a whole number, not "${flags[flag]}"` };
+  for (const { flag, default: standard } of [
+    ...command.sizes,
+    { flag: "runs", default: flags.isQuick ? 1 : command.runs },
+  ]) {
+    const value = wholeNumber(flags.texts[flag], usual[flag] ?? standard);
+    if (value === undefined) return { refusal: `--${flag} is a whole number, not "${flags.texts[flag]}"` };
     sizes[flag] = value;
   }
-  const { runs = DEFAULT_RUNS, ...own } = sizes;
+  const { runs = command.runs, ...own } = sizes;
   if (runs < 1) return { refusal: "--runs is at least 1" };
   return {
-    scene,
+    command,
     runs,
-    only: CONTENDERS.filter((name) => only.includes(name)),
-    jsonFile: flags["json"],
+    only: command.parts.filter((name) => only.includes(name)),
+    jsonFile: flags.texts["json"],
     sizes: own,
   };
 }
 
-const RUNS = { flag: "runs", default: DEFAULT_RUNS } as const;
+interface Flags {
+  readonly texts: Readonly<Record<string, string | undefined>>;
+  readonly isQuick: boolean;
+}
 
-function flagsOf(argv: readonly string[], scene: Scene): Record<string, string | undefined> | string {
-  const names = ["json", "runs", "only", ...scene.sizes.map((size) => size.flag)];
+function flagsOf(argv: readonly string[], command: Command): Flags | string {
+  const names = ["json", "runs", "only", ...command.sizes.map((size) => size.flag)];
   const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
+  const quick = { type: "boolean" as const };
   try {
-    return parseArgs({ args: [...argv], options }).values;
+    const { values } = parseArgs({
+      args: [...argv],
+      options: command.quick === undefined ? options : { ...options, quick },
+    });
+    const texts: Record<string, string> = {};
+    for (const [name, value] of Object.entries(values)) if (typeof value === "string") texts[name] = value;
+    return { texts, isQuick: "quick" in values };
   } catch (reason) {
     return reason instanceof Error ? reason.message : String(reason);
   }
@@ -61,14 +83,12 @@ function wholeNumber(text: string | undefined, usual: number): number | undefine
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-function usage(scenes: readonly Scene[]): string {
-  const lines = scenes.map((scene) => {
-    const sizes = scene.sizes.map((size) => `    --${size.flag.padEnd(12)} ${size.doc} (${size.default})`);
-    return [`  ${scene.name}`, ...sizes].join("\n");
+function usage(commands: readonly Command[]): string {
+  const lines = commands.map(({ name, parts, runs, quick, sizes }) => {
+    const flags = `--runs ${runs} --only ${parts.join(",")}${quick === undefined ? "" : " [--quick]"}`;
+    const own = sizes.map((size) => `    --${size.flag.padEnd(12)} ${size.doc} (${size.default})`);
+    return [`  ${name} ${flags}`, ...own].join("\n");
   });
-  return [
-    `usage: npm run bench -- ${scenes.map((scene) => scene.name).join("|")} [--runs N] [--only ${CONTENDERS.join(",")}] [--json FILE]`,
-    "",
-    ...lines,
-  ].join("\n");
+  const names = commands.map(({ name }) => name).join("|");
+  return [`usage: npm run bench -- ${names} [FLAGS] [--json FILE]`, "", ...lines].join("\n");
 }

@@ -10,7 +10,8 @@ export async function foreignLoadPercent(): Promise<number> {
   return (100 * (after.busy - before.busy)) / (after.total - before.total);
 }
 
-function processorTime(): { busy: number; total: number } {
+/** Of the whole machine since it started, in ticks. */
+export function processorTime(): { busy: number; total: number } {
   return parseProcessorTime(readFileSync("/proc/stat", "utf8"));
 }
 

@@ -1,93 +1,47 @@
-/** `npm run bench -- SCENE`: the same work for each server in turn, several times over, and what it cost them. See README.md. */
-import { type Arguments, parseArguments } from "./arguments.ts";
+/** `npm run bench -- COMMAND`: what Earshot's work costs, beside other servers or beside itself. See README.md. */
+import { parseArguments } from "./arguments.ts";
 import { shortage } from "./capacity.ts";
-import { bare } from "./contenders/bare.ts";
-import type { Contender } from "./contenders/contender.ts";
-import { earshot } from "./contenders/earshot.ts";
-import { soketi } from "./contenders/soketi.ts";
-import { foreignLoadPercent } from "./foreign-load.ts";
-import { type LoadPriority, LoadProcess } from "./load-process.ts";
+import { contest, hold } from "./contest.ts";
+import { conduct, inquiry } from "./inquiry.ts";
 import { machine, machineLine } from "./machine.ts";
-import { report, verdicts } from "./report.ts";
-import type { Figures } from "./scene.ts";
 import { connect } from "./scenes/connect.ts";
 import { fanout } from "./scenes/fanout.ts";
 import { idle } from "./scenes/idle.ts";
 import { latency } from "./scenes/latency.ts";
 import { trigger } from "./scenes/trigger.ts";
-import { ServerProcess } from "./server-process.ts";
-import type { Runs } from "./verdict.ts";
+import { gate } from "./studies/gate.ts";
+import { occupancy } from "./studies/occupancy.ts";
+import { Teardown } from "./teardown.ts";
 
-const SCENES = [fanout, trigger, idle, connect, latency];
-const CONTENDERS = [earshot, bare, soketi];
+const COMMANDS = [
+  ...[fanout, trigger, idle, connect, latency].map(contest),
+  ...[gate, occupancy].map(inquiry),
+];
 
-const nothing = (): Promise<void> => Promise.resolve();
-/** Ends what the run under way has started. */
-let stopAll = nothing;
+type Wanted = Exclude<ReturnType<typeof parsed>, { refusal: string }>;
 
-async function play(contender: Contender, { scene, sizes }: Arguments): Promise<Figures> {
-  const busyPercent = await foreignLoadPercent();
-  const server = await ServerProcess.start(contender);
-  const loads: LoadProcess[] = [];
-  const startLoad = async (priority: LoadPriority = "usual"): Promise<LoadProcess> => {
-    const load = await LoadProcess.start(server.target, priority);
-    loads.push(load);
-    return load;
-  };
-  stopAll = async () => {
-    await Promise.all(loads.map((load) => load.stop()));
-    await server.stop();
-  };
-  try {
-    return { ...(await scene.play({ server, startLoad }, sizes)), busyPercent: Math.round(busyPercent) };
-  } finally {
-    await stopAll();
-    stopAll = nothing;
-  }
+function parsed() {
+  return parseArguments(process.argv.slice(2), COMMANDS);
 }
 
-async function bench(wanted: Arguments): Promise<void> {
-  const { scene, sizes, runs } = wanted;
-  const contenders = CONTENDERS.filter((contender) => wanted.only.includes(contender.name));
-  const short = await shortage(scene.connections(sizes));
+async function bench(wanted: Wanted): Promise<void> {
+  const { command, sizes, jsonFile } = wanted;
+  const subject = "scene" in command ? command.scene : command.study;
+  const short = await shortage(subject.connections(sizes));
   if (short !== undefined) throw new Error(short);
-  for (const contender of contenders) await contender.prepare();
-
   const startedAt = new Date().toISOString();
   const on = machine();
-  console.log(
-    `${scene.title(sizes)}\n${machineLine(on)}\n${runs} runs of ${wanted.only.join(", ")} in turn\n`,
-  );
-  const figures = new Map<Contender, Figures[]>(contenders.map((contender) => [contender, []]));
-  for (let run = 1; run <= runs; run++) {
-    for (const contender of contenders) {
-      const done = await play(contender, wanted);
-      figures.get(contender)?.push(done);
-      console.log(
-        `run ${run}  ${contender.name.padEnd(8)}${scene.columns.map((column) => `  ${column.title} ${done[column.figure]?.toFixed(column.digits)}`).join("")}`,
-      );
-    }
+  console.log(`${subject.title(sizes)}\n${machineLine(on)}`);
+  const { text, result, isGood } = await ("scene" in command
+    ? hold({ ...wanted, command })
+    : conduct({ ...wanted, command }));
+  console.log(`\n${text}`);
+  if (jsonFile !== undefined) {
+    const all = { startedAt, machine: on, sizes, ...result };
+    await Bun.write(jsonFile, `${JSON.stringify(all, rounded, 2)}\n`);
+    console.log(`\nwritten to ${jsonFile}`);
   }
-  const all: Runs[] = await Promise.all(
-    contenders.map(async (contender) => ({
-      contender: contender.name,
-      version: await contender.version(),
-      figures: figures.get(contender) ?? [],
-    })),
-  );
-  console.log(`\n${report(scene, all)}`);
-  if (wanted.jsonFile !== undefined) {
-    const result = {
-      scene: scene.name,
-      startedAt,
-      machine: on,
-      sizes,
-      runs: all,
-      budgets: verdicts(scene, all),
-    };
-    await Bun.write(wanted.jsonFile, `${JSON.stringify(result, rounded, 2)}\n`);
-    console.log(`\nwritten to ${wanted.jsonFile}`);
-  }
+  if (!isGood) process.exitCode = 1;
 }
 
 /** Six digits say more than any of these figures is worth. */
@@ -95,14 +49,14 @@ function rounded(_key: string, value: unknown): unknown {
   return typeof value === "number" ? Number(value.toPrecision(6)) : value;
 }
 
-const wanted = parseArguments(process.argv.slice(2), SCENES);
+const wanted = parsed();
 if ("refusal" in wanted) {
   console.error(wanted.refusal);
   process.exit(1);
 }
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
-    void stopAll().finally(() => process.exit(1));
+    void Teardown.now().finally(() => process.exit(1));
   });
 }
 try {

@@ -31,15 +31,20 @@ export function verdicts(scene: Scene, all: readonly Runs[]): Verdict[] {
   return scene.budgets.map((budget) => verdict(budget, all)).filter((found) => found !== undefined);
 }
 
-function verdictLine(found: Verdict): string {
-  const { measured, limit, unit } = found;
-  const distance = `${found.marginPercent.toFixed(0)} % ${measured.median <= limit ? "below" : "above"}`;
+export function verdictLine(found: Verdict): string {
+  const { measured, limit, unit, byWorst } = found;
+  const isBelow = found.bound === "at most" ? found.met : !found.met;
+  const distance = limit === 0 ? "" : `, ${found.marginPercent.toFixed(0)} % ${isBelow ? "below" : "above"}`;
   const runs = `${short(measured.median)}${unit} (${short(measured.min)} - ${short(measured.max)})`;
-  return `${found.met ? "met    " : "NOT MET"}  ${found.what}: ${runs}, budget ${found.bound} ${short(limit)}${unit}, ${distance}`;
+  const how = byWorst === undefined ? "" : " in every run";
+  return `${found.met ? "met    " : "NOT MET"}  ${found.what}: ${runs}, budget ${found.bound} ${short(limit)}${unit}${how}${distance}`;
 }
 
 function cell(column: Column, all: readonly Runs[], contender: ContenderName): string {
-  const values = valuesOf(all, contender, column.figure);
+  return valuesCell(column, valuesOf(all, contender, column.figure));
+}
+
+export function valuesCell(column: Column, values: readonly number[] | undefined): string {
   if (values === undefined) return "-";
   const { median, min, max } = spread(values);
   const text = grouped(median, column.digits);

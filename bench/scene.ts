@@ -1,5 +1,6 @@
-import type { LoadPriority, LoadProcess } from "./load-process.ts";
+import type { LoadProcess } from "./load-process.ts";
 import type { ServerProcess } from "./server-process.ts";
+import type { Priority } from "./worker-process.ts";
 
 /** Sizes by flag name: what a person may change on the command line. */
 export type Sizes = Readonly<Record<string, number>>;
@@ -7,7 +8,7 @@ export type Sizes = Readonly<Record<string, number>>;
 /** What one server did in one run, by figure name. */
 export type Figures = Readonly<Record<string, number>>;
 
-interface Size {
+export interface Size {
   readonly flag: string;
   readonly default: number;
   readonly doc: string;
@@ -37,7 +38,7 @@ export interface Budget {
 export interface Stage {
   readonly server: ServerProcess;
   /** A client process, which ends with the stage. */
-  readonly startLoad: (priority?: LoadPriority) => Promise<LoadProcess>;
+  readonly startLoad: (priority?: Priority) => Promise<LoadProcess>;
 }
 
 export interface Scene {

@@ -19,6 +19,7 @@ export const WITH_ALL_FILES = ["sh", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"
 export class ServerProcess {
   readonly target: Target;
   readonly pid: number;
+  readonly dataDir: string;
   readonly #child: Bun.Subprocess;
   readonly #folder: string;
 
@@ -27,11 +28,12 @@ export class ServerProcess {
     this.pid = pid;
     this.#child = child;
     this.#folder = folder;
+    this.dataDir = dataDirOf(folder);
   }
 
   static async start(contender: Contender): Promise<ServerProcess> {
     const folder = mkdtempSync(join(tmpdir(), `earshot-bench-${contender.name}-`));
-    const dataDir = join(folder, "data");
+    const dataDir = dataDirOf(folder);
     const logFile = join(folder, "server.log");
     const port = freePort();
     const log = openSync(logFile, "w");
@@ -69,6 +71,10 @@ export class ServerProcess {
     clearTimeout(insist);
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function dataDirOf(folder: string): string {
+  return join(folder, "data");
 }
 
 async function ready(contender: Contender, child: Bun.Subprocess, logFile: string): Promise<void> {

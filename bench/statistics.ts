@@ -25,3 +25,9 @@ export function ratios(values: readonly number[], against: readonly number[]): n
   }
   return values.map((value, run) => value / (against[run] ?? Number.NaN));
 }
+
+/** The value below which `share` (0 to 1) of all values lie; NaN of none. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}

@@ -9,14 +9,16 @@ export interface Runs {
   readonly figures: readonly Figures[];
 }
 
-export interface Verdict {
-  readonly what: string;
-  readonly bound: Budget["bound"];
-  readonly limit: number;
-  readonly unit: string;
+/** What is wanted of a figure. */
+export type Wish = Pick<Budget, "what" | "bound" | "limit" | "unit"> & {
+  /** One bad run is one too many: losses, which a median would hide. */
+  readonly byWorst?: true;
+};
+
+export interface Verdict extends Wish {
   readonly measured: Spread;
   readonly met: boolean;
-  /** Distance of the median from the limit as a share of the limit. */
+  /** Distance of the median, or of the worst run, from the limit as a share of the limit. */
   readonly marginPercent: number;
 }
 
@@ -24,15 +26,19 @@ export interface Verdict {
 export function verdict(budget: Budget, all: readonly Runs[]): Verdict | undefined {
   const measured = values(budget, all);
   if (measured === undefined) return undefined;
-  const { median } = spread(measured);
+  const { what, bound, limit, unit } = budget;
+  return judged({ what, bound, limit, unit }, measured);
+}
+
+export function judged(wish: Wish, measured: readonly number[]): Verdict {
+  const { median, min, max } = spread(measured);
+  const isUpper = wish.bound === "at most";
+  const decisive = wish.byWorst === undefined ? median : isUpper ? max : min;
   return {
-    what: budget.what,
-    bound: budget.bound,
-    limit: budget.limit,
-    unit: budget.unit,
-    measured: spread(measured),
-    met: budget.bound === "at most" ? median <= budget.limit : median >= budget.limit,
-    marginPercent: (100 * Math.abs(median - budget.limit)) / budget.limit,
+    ...wish,
+    measured: { median, min, max },
+    met: isUpper ? decisive <= wish.limit : decisive >= wish.limit,
+    marginPercent: wish.limit === 0 ? 0 : (100 * Math.abs(decisive - wish.limit)) / wish.limit,
   };
 }
 

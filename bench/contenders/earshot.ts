@@ -32,3 +32,27 @@ export const earshot: Contender = {
   readyText: "Earshot is listening on",
   pidFile: (dataDir) => join(dataDir, "earshot.pid"),
 };
+
+/** The same with more settings. */
+export function earshotWith(...flags: string[]): Contender {
+  return { ...earshot, command: (port, dataDir) => [...earshot.command(port, dataDir), ...flags] };
+}
+
+/** The server that runs on `dataDir` sends its webhooks there within a second. @returns the id of the endpoint */
+export async function addWebhook(dataDir: string, url: string): Promise<string> {
+  const what = ["--url", url, "--events", "channel_occupied,channel_vacated"];
+  const child = Bun.spawn(
+    [program, "webhooks", "add", "--data", dataDir, "--app", APP.id, ...what, "--json"],
+    {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    },
+  );
+  const [said, complaint] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  if ((await child.exited) !== 0) throw new Error(`earshot webhooks add failed: ${complaint}`);
+  return (JSON.parse(said) as { id: string }).id; // the program's own form
+}

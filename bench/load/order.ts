@@ -55,5 +55,3 @@ export interface Replies {
   readonly publish: Delivery;
   readonly pace: Latency;
 }
-
-export type Reply = { readonly reply: unknown } | { readonly failure: string };

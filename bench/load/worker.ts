@@ -1,8 +1,9 @@
-/** The load process: a crowd and a publisher that do what the bench orders. It lives as long as its channel to the bench. */
+/** The load process: a crowd and a publisher that do what the bench orders. */
+import { obey } from "../obey.ts";
 import { Crowd, type GatherReport } from "./crowd.ts";
 import { Histogram } from "./histogram.ts";
 import { CheckingInbox, CountingInbox, LatencyInbox, type Tally } from "./inbox.ts";
-import type { Delivery, Latency, Order, Replies, Reply } from "./order.ts";
+import type { Delivery, Latency, Order, Replies } from "./order.ts";
 import { Publisher, type PublishReport } from "./publisher.ts";
 import type { Inbox, Subscriber } from "./subscriber.ts";
 
@@ -114,7 +115,7 @@ function newHistogram(): Histogram {
 
 let load: Load | undefined;
 
-function obey(order: Order): Replies[Order["order"]] | Promise<Replies[Order["order"]]> {
+function act(order: Order): Replies[Order["order"]] | Promise<Replies[Order["order"]]> {
   if (order.order === "target") {
     load = new Load(order);
     return null;
@@ -141,16 +142,4 @@ function obey(order: Order): Replies[Order["order"]] | Promise<Replies[Order["or
   }
 }
 
-function send(reply: Reply): void {
-  process.send?.(reply);
-}
-
-process.on("message", (order: Order) => {
-  Promise.resolve()
-    .then(() => obey(order))
-    .then(
-      (reply) => send({ reply }),
-      (reason: unknown) => send({ failure: String(reason) }),
-    );
-});
-process.on("disconnect", () => process.exit(0));
+obey(act);
