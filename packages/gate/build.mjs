@@ -3,7 +3,15 @@
  * protocol and the Lua scripts inside, and their types. `npm pack` and `npm publish` call it.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +25,7 @@ rmSync(DIST, { recursive: true, force: true });
 bundle("esm", "index.js");
 bundle("cjs", "index.cjs");
 writeTypes();
+copyFileSync(join(ROOT, "LICENSE"), join(DIST, "LICENSE"));
 
 /**
  * @param {"esm" | "cjs"} format

@@ -1,4 +1,5 @@
-import { statSync } from "node:fs";
+import { cpSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StampedEvent } from "@earshot/protocol/webhook";
 import { readDeadLetters, readServerLog } from "../support/server-log.ts";
@@ -17,7 +18,7 @@ import { isCalm, TIMES, weatherOf } from "./world.ts";
 
 const REST_MS = 8_000; // ours: the longest pause between two attempts, many times
 const LOOK_MS = 20;
-const START_MS = 200; // ours: the server begins to settle, then says that it listens; on a busy machine time lies between
+const SPARE_MS = 100; // ours: what a busy server may be late by
 
 export interface Outcome {
   readonly events: number;
@@ -41,11 +42,21 @@ export async function playSeed(seed: number, length: number, redisSet?: RedisSet
     const what = problem instanceof Finding || !(problem instanceof Error) ? String(problem) : problem.stack;
     const story = trace.ofChannel(problem instanceof Finding ? problem.channel : undefined);
     const again = `npm run shadow -- --seed ${seed} --steps ${length}`;
-    const file = trace.save(`earshot-shadow-${seed}`);
-    throw new Error(`seed ${seed}: ${what}\n${story}\nall of it: ${file}\nagain: ${again}`);
+    const kept = await keep(seed, trace, stage);
+    throw new Error(`seed ${seed}: ${what}\n${story}\nall of it: ${kept}\nagain: ${again}`);
   } finally {
     await stage.strike();
   }
+}
+
+/** Keeps the whole trace and the server's data for who looks into a finding. Returns where. */
+async function keep(seed: number, trace: Trace, { earshot }: Stage): Promise<string> {
+  const folder = join(tmpdir(), `earshot-shadow-${seed}`);
+  await earshot.kill();
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(earshot.dataDir, folder, { recursive: true });
+  writeFileSync(join(folder, "trace.txt"), trace.all);
+  return folder;
 }
 
 class Episode {
@@ -121,9 +132,10 @@ class Episode {
     await earshot[how]();
     await Bun.sleep(downMs);
     await earshot.restart();
-    const listeningMs = Math.floor(statSync(join(earshot.dataDir, "earshot.url")).mtimeMs);
-    attendance.outages.push({ how, fromMs, settledMs: listeningMs + TIMES.settle - START_MS });
-    this.#trace.tell(`the server listens again, since ${listeningMs}`);
+    // The server writes this file just before it begins to settle, and the one with its URL some time later.
+    const startedMs = Math.floor(statSync(join(earshot.dataDir, "earshot.pid")).mtimeMs);
+    attendance.outages.push({ how, fromMs, settledMs: startedMs + TIMES.settle });
+    this.#trace.tell(`the server is there again, since ${startedMs}`);
     for (const { client, afterMs, channels } of returns) {
       this.#stage.client(client).connect(afterMs);
       for (const channel of channels) this.#stage.client(client).subscribe(channel);
@@ -137,7 +149,7 @@ class Episode {
     await Promise.all([stage.changed(), ...stage.clients.map((client) => client.settled())]);
     // Once what is still to be decided has been: a view that is right by accident does not count.
     const { settledMs = 0 } = stage.attendance.outages.at(-1) ?? {};
-    await Bun.sleep(TIMES.vacatedDelay + START_MS + Math.max(0, settledMs - Date.now()));
+    await Bun.sleep(TIMES.vacatedDelay + SPARE_MS + Math.max(0, settledMs - Date.now()));
     const endMs = performance.now() + REST_MS;
     for (;;) {
       const dispute = (await this.#dispute(truth)) ?? this.#missing() ?? (await this.#waiting());

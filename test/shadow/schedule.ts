@@ -1,6 +1,6 @@
 import { SeededChance } from "../../packages/server/src/core/testing/seeded-chance.ts";
-import { FAULTS, type Return, type Step, type Truth } from "./step.ts";
-import { CHANNELS, CLIENTS, ENDPOINTS, STREAM_PREFIXES, TIMES } from "./world.ts";
+import type { Return, Step, Truth } from "./step.ts";
+import { CHANNELS, CLIENTS, ENDPOINTS, STREAM_PREFIXES, TIMES, type Weather, weatherOf } from "./world.ts";
 
 /** How many subscriptions there are, about; another one each so many steps. */
 const CROWDS: readonly [number, ...number[]] = [1, 4, 8, 20];
@@ -14,11 +14,12 @@ export interface Schedule {
 
 /** The same steps for the same seed, whatever happens when they are played. */
 export function scheduleOf(seed: number, length: number): Schedule {
-  return new Author(new SeededChance(seed), length).write();
+  return new Author(seed, length).write();
 }
 
 class Author {
   readonly #chance: SeededChance;
+  readonly #weather: Weather;
   readonly #length: number;
   readonly #steps: Step[] = [];
   readonly #truths: Truth[] = [];
@@ -26,8 +27,9 @@ class Author {
   readonly #subscribed: (Set<string> | undefined)[] = Array.from({ length: CLIENTS }, () => undefined);
   #crowd = 0;
 
-  constructor(chance: SeededChance, length: number) {
-    this.#chance = chance;
+  constructor(seed: number, length: number) {
+    this.#chance = new SeededChance(seed);
+    this.#weather = weatherOf(seed);
     this.#length = length;
   }
 
@@ -131,8 +133,9 @@ class Author {
 
   #fault(): void {
     const endpoint = this.#chance.integer(ENDPOINTS.length);
-    const fault = FAULTS[this.#chance.integer(FAULTS.length)] ?? "500";
-    this.#steps.push({ do: "fault", endpoint, fault, ms: 50 + this.#chance.integer(1_500) });
+    const { faults, maxFaultMs } = this.#weather;
+    const fault = this.#chance.pick(faults);
+    this.#steps.push({ do: "fault", endpoint, fault, ms: 50 + this.#chance.integer(maxFaultMs) });
   }
 
   #breakStream(): void {

@@ -143,7 +143,7 @@ export class ShadowEndpoint {
   }
 
   #mishap(): Treatment {
-    return treatmentOf(FAULTS[this.#chance.integer(FAULTS.length)] ?? "500");
+    return treatmentOf(this.#chance.pick(FAULTS));
   }
 
   async #take(request: ReceivedWebhook): Promise<void> {

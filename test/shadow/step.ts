@@ -27,7 +27,7 @@ export interface Return {
   readonly channels: readonly string[];
 }
 
-export const FAULTS = [
+export const FAULTS: readonly [Fault, ...Fault[]] = [
   "500",
   "429",
   "400",
@@ -38,10 +38,20 @@ export const FAULTS = [
   "loses the answer",
   "breaks off the answer",
   "anything",
-] as const;
+];
 
 /** What a receiver does wrong for a while; "anything" is each of the others at random, and sometimes none. */
-export type Fault = (typeof FAULTS)[number];
+export type Fault =
+  | "500"
+  | "429"
+  | "400"
+  | "302"
+  | "late"
+  | "down"
+  | "hangs up"
+  | "loses the answer"
+  | "breaks off the answer"
+  | "anything";
 
 /** Who is where when all steps are done. */
 export interface Truth {

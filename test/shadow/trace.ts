@@ -1,7 +1,3 @@
-import { writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 const SHOWN_LINES = 60;
 
 /** Whom a line is about; about neither where it concerns everybody. */
@@ -34,11 +30,8 @@ export class Trace {
     return this.#lines.filter(isShown).slice(-SHOWN_LINES).map(shown).join("\n");
   }
 
-  /** Writes all of it to a file, and returns its path. */
-  save(name: string): string {
-    const file = join(tmpdir(), `${name}.txt`);
-    writeFileSync(file, `${this.#lines.map(shown).join("\n")}\n`);
-    return file;
+  get all(): string {
+    return `${this.#lines.map(shown).join("\n")}\n`;
   }
 }
 

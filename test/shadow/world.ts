@@ -1,6 +1,7 @@
 /** The stage of every episode: few channels and users, so that they come and go often; times at a twentieth. */
 import { WEBHOOK_NAMES, type WebhookName } from "@earshot/protocol/webhook";
 import { TWENTIETH, twentieth } from "../support/twentieth.ts";
+import { FAULTS, type Fault } from "./step.ts";
 
 export const CHANNELS: readonly [string, ...string[]] = [
   "news",
@@ -78,13 +79,18 @@ export interface Weather {
   /** Patience with a receiver that refuses: longer than any fault, or shorter than most. */
   readonly poisonMs: number;
   readonly maxWaiting: number;
+  readonly faults: readonly [Fault, ...Fault[]];
+  readonly maxFaultMs: number;
 }
+
+const CALM: Weather = { poisonMs: 15_000, maxWaiting: 1_000_000, faults: FAULTS, maxFaultMs: 1_500 };
 
 /** In two of four worlds nothing may be given up; in the others batches are poisonous, or too many wait. */
 export function weatherOf(seed: number): Weather {
-  if (seed % 4 === 2) return { poisonMs: 150, maxWaiting: 1_000_000 };
-  if (seed % 4 === 3) return { poisonMs: 15_000, maxWaiting: 100 };
-  return { poisonMs: 15_000, maxWaiting: 1_000_000 };
+  if (seed % 4 === 2)
+    return { ...CALM, poisonMs: 150, faults: ["400", "400", "anything"], maxFaultMs: 3_000 };
+  if (seed % 4 === 3) return { ...CALM, maxWaiting: 100 };
+  return CALM;
 }
 
 /** Nothing that is written down may be missing at a receiver. */

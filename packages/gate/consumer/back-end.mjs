@@ -23,6 +23,11 @@ said.arrived = await arrived;
 while (gate.counters.caughtUp === 0) await new Promise((resolve) => setTimeout(resolve, 5));
 said.member = await gate.trigger("a", "tick", { seq: 2 });
 said.counters = gate.counters;
+const tooLong = await fetch(`http://127.0.0.1:${receiver.address().port}/`, {
+  method: "POST",
+  body: "x".repeat(2 ** 21),
+});
+said.tooLong = tooLong.status;
 said.set = redis ? await redis.smembers("pusher:channels") : undefined;
 await gate.close();
 receiver.close();

@@ -23,3 +23,12 @@ export function addCounts(counters: Counters, difference: Partial<Counters>): Co
     failedOpen: counters.failedOpen + (difference.failedOpen ?? 0),
   };
 }
+
+export function subtractCounts(counters: Counters, told: Counters): Counters {
+  return {
+    sent: counters.sent - told.sent,
+    saved: counters.saved - told.saved,
+    caughtUp: counters.caughtUp - told.caughtUp,
+    failedOpen: counters.failedOpen - told.failedOpen,
+  };
+}

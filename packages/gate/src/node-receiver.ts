@@ -6,6 +6,7 @@ export interface NodeRequest extends AsyncIterable<Uint8Array> {
   readonly method?: string | undefined;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly readableEnded?: boolean;
+  iterator?(options: { destroyOnReturn: boolean }): AsyncIterable<Uint8Array>;
   /** Set by body parsers. */
   readonly body?: unknown;
   readonly rawBody?: unknown;
@@ -41,7 +42,7 @@ export function nodeReceiver(
 
 async function answerTo(receiver: Receiver, request: NodeRequest): Promise<WebhookAnswer> {
   if (request.method !== "POST") return { status: 405, text: "webhooks are sent with POST" };
-  const body = parsedBytes(request) ?? (request.readableEnded ? CONSUMED : await boundedBody(request));
+  const body = parsedBytes(request) ?? (request.readableEnded ? CONSUMED : await readBody(request));
   if (body === undefined) return TOO_LARGE;
   if ("status" in body) return body;
   const header = (name: string) => {
@@ -54,6 +55,11 @@ async function answerTo(receiver: Receiver, request: NodeRequest): Promise<Webho
     "x-pusher-signature": header("x-pusher-signature"),
   };
   return receiver.take(headers, body);
+}
+
+function readBody(request: NodeRequest): Promise<Uint8Array | undefined> {
+  // Plain iteration ends the connection when it stops early, and the answer with it.
+  return boundedBody(request.iterator?.({ destroyOnReturn: false }) ?? request);
 }
 
 /** The exact bytes, where a body parser that leaves them as they are has read them: `express.raw`, or one that sets `rawBody`. */

@@ -100,6 +100,7 @@ describe("the package as it is published", () => {
     });
     expect(inside).toContain("package.json");
     expect(inside).toContain("README.md");
+    expect(inside).toContain("dist/LICENSE");
     expect(inside).toContain("dist/index.js");
     expect(inside).toContain("dist/index.cjs");
     expect(inside.filter((file) => file.startsWith("src"))).toEqual([]);
@@ -123,6 +124,7 @@ describe("the package as it is published", () => {
           arrived: "a",
           member: true,
           counters: { sent: 2, saved: 0, caughtUp: 1, failedOpen: 0 },
+          tooLong: 413,
           ...(withRedis ? { set: ["a"] } : {}),
           fromStream: [true, false],
           refused: "options_invalid",

@@ -67,7 +67,7 @@ describe("random schedules of watchers, late and repeated webhooks, and faults",
   test(
     "with one process and its memory, nobody misses anything or hears it in the wrong order",
     () =>
-      playAll(seedsOf(1, 15), (seed) =>
+      playAll(seedsOf(1, 10), (seed) =>
         play({
           time: new ManualTime(),
           chance: new Chance(seed),
@@ -85,7 +85,7 @@ describe("random schedules of watchers, late and repeated webhooks, and faults",
     "with four workers on one Redis neither, when its set is deleted and workers die",
     async () => {
       const client = new Bun.RedisClient(redis.server.url);
-      await playAll(seedsOf(101, 5), (seed) => {
+      await playAll(seedsOf(101, 4), (seed) => {
         const key = `schedule-${seed}`;
         const commands = new WatchedCommands(redisCommands(client));
         const time = new ManualTime(() => commands.quiet());

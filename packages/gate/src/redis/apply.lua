@@ -21,7 +21,10 @@ local function occupy(channel, list, occurred, change)
   size = size + 1
   if not redis.call('ZSCORE', DRAINS, channel) then drop_older(list, occurred - offset - skew) end
   redis.call('ZREM', KEPT, channel)
-  if is_announced then push(list, 'o', change) end
+  if is_announced then
+    local _, sum = look_at(list)
+    push(list, 'o', change, sum)
+  end
   if redis.call('EXISTS', list) == 0 then return end
   start_drain(channel, list, ttl)
   -- Others would settle the arrival without a word.

@@ -1,4 +1,4 @@
--- What is to be done with one message: send it, keep it, or let it wait behind what drains.
+-- What is to be done with one message: send it, keep it, or let it wait behind what drains. The worker counts it.
 --
 -- KEYS  8 list of the channel
 -- ARGV  3 channel   4 message   5 latest time at which an answer is of use, or empty
@@ -18,63 +18,47 @@ if ARGV[5] ~= '' and now > tonumber(ARGV[5]) then return {'late'} end
 
 local function queue(is_unknown)
   local waiting = redis.call('LLEN', list)
-  if waiting >= tonumber(ARGV[12]) or bytes_of(list) + #message > tonumber(ARGV[13]) then
-    return {'full', waiting}
-  end
-  push(list, 'q', message)
+  local bytes, sum = look_at(list)
+  if waiting >= tonumber(ARGV[12]) or bytes + #message > tonumber(ARGV[13]) then return {'full', waiting} end
+  push(list, 'q', message, sum)
   redis.call('PEXPIRE', list, ttl)
-  count('sent', 1)
-  if is_unknown then count('failed_open', 1) end
   local held = redis.call('ZSCORE', DRAINS, channel)
   return {'draining', waiting + 1, tonumber(held) <= now and 1 or 0, is_unknown and 1 or 0}
 end
 
-local function pass()
-  count('sent', 1)
-  count('failed_open', 1)
-  return {'unknown'}
-end
-
 if redis.call('ZSCORE', DRAINS, channel) then return queue(false) end
-local before = bytes_of(list)
-drop_older(list, now - retention)
 if not is_fresh() then
-  if redis.call('EXISTS', list) == 0 then return pass() end
+  drop_older(list, now - retention)
+  if redis.call('EXISTS', list) == 0 then return {'unknown'} end
   start_drain(channel, list, ttl)
   return queue(true)
 end
-if redis.call('SISMEMBER', SET, channel) == 1 then
-  count('sent', 1)
-  return {'member'}
+if redis.call('SISMEMBER', SET, channel) == 1 then return {'member'} end
+
+local before, sum, oldest = look_at(list)
+local own = before
+if oldest and oldest < now - lag then
+  drop_older(list, now - lag)
+  own, sum = look_at(list)
 end
 
--- Nothing that is still there came more than a retention ago, so this slice and the one before hold all of it.
+-- Nothing that is still there came more than a retention ago, so this slice of time and the one before hold all of it.
 local slice = math.floor(now / retention)
-local function kept_in_all()
-  local slices = redis.call('HMGET', VOLUME, text(slice), text(slice - 1))
-  return tonumber(slices[1] or 0) + tonumber(slices[2] or 0)
-end
-
-drop_older(list, now - lag)
-local own = bytes_of(list)
-local room = math.min(max_bytes, max_total - kept_in_all() + before) - #message
-while own > 0 and (own > room or redis.call('LLEN', list) >= max_messages) do
-  redis.call('LPOP', list)
-  own = bytes_of(list)
-end
-local difference = own - before
+local slices = redis.call('HMGET', VOLUME, text(slice), text(slice - 1))
+local kept_in_all = tonumber(slices[1] or 0) + tonumber(slices[2] or 0)
+local room = math.min(max_bytes, max_total - kept_in_all + before) - #message
+while own > 0 and own > room do own = own - body_bytes(redis.call('LPOP', list)) end
 if room >= 0 then
-  push(list, 'k', message)
+  local length = push(list, 'k', message, sum)
+  own = own + #message
+  if length > max_messages then own = own - body_bytes(redis.call('LPOP', list)) end
   redis.call('PEXPIRE', list, retention)
   redis.call('ZADD', KEPT, text(now + retention), channel)
-  difference = difference + #message
 end
-if redis.call('HEXISTS', VOLUME, text(slice)) == 0 then
+redis.call('HINCRBY', VOLUME, text(slice), text(own - before))
+if not slices[1] then
   for _, old in ipairs(redis.call('HKEYS', VOLUME)) do
     if tonumber(old) < slice - 1 then redis.call('HDEL', VOLUME, old) end
   end
 end
-redis.call('HINCRBY', VOLUME, text(slice), text(difference))
-if room < 0 then return pass() end
-count('saved', 1)
-return {'absent'}
+return {room >= 0 and 'absent' or 'unknown'}

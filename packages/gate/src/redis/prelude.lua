@@ -38,8 +38,9 @@ local function is_intact()
 end
 
 local function is_fresh()
-  local gate = redis.call('HMGET', GATE, 'ready', 'beat')
-  return gate[1] == '1' and gate[2] and now - tonumber(gate[2]) <= tonumber(ARGV[2]) and is_intact()
+  local gate = redis.call('HMGET', GATE, 'ready', 'beat', 'count')
+  if gate[1] ~= '1' or not gate[2] or now - tonumber(gate[2]) > tonumber(ARGV[2]) then return false end
+  return tonumber(gate[3] or 0) == redis.call('SCARD', SET)
 end
 
 local function count(name, difference)
@@ -55,23 +56,24 @@ local function parse(entry)
   return tonumber(at), tonumber(sum), id, body
 end
 
-local function bytes_of(list)
-  local first = redis.call('LINDEX', list, 0)
-  if not first then return 0 end
-  local _, first_sum, _, body = parse(first)
-  local _, last_sum = parse(redis.call('LINDEX', list, -1))
-  return last_sum - first_sum + #first - body + 1
+local function body_bytes(entry)
+  local _, _, _, body = parse(entry)
+  return #entry - body + 1
 end
 
-local function push(list, kind, body)
-  local sum = #body
-  local last = redis.call('LINDEX', list, -1)
-  if last then
-    local _, last_sum = parse(last)
-    sum = sum + last_sum
-  end
+-- Bytes that wait in a list, the sum that its next entry goes on from, and when its oldest entry came.
+local function look_at(list)
+  local first = redis.call('LINDEX', list, 0)
+  if not first then return 0, 0, nil end
+  local at, first_sum, _, body = parse(first)
+  local _, last_sum = parse(redis.call('LINDEX', list, -1))
+  return last_sum - first_sum + #first - body + 1, last_sum, at
+end
+
+-- Puts an entry behind the others, whose sum is known, and returns how many there are then.
+local function push(list, kind, body, sum)
   local id = redis.call('HINCRBY', GATE, 'next_id', 1)
-  redis.call('RPUSH', list, kind .. text(now) .. '|' .. text(sum) .. '|' .. text(id) .. '|' .. body)
+  return redis.call('RPUSH', list, kind .. text(now) .. '|' .. text(sum + #body) .. '|' .. text(id) .. '|' .. body)
 end
 
 -- Lets go of messages that were kept before a time.

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Change } from "../change.ts";
-import { addCounts, type Counters, NO_COUNTS } from "../counters.ts";
+import { addCounts, type Counters, NO_COUNTS, subtractCounts } from "../counters.ts";
 import { GateError } from "../gate-error.ts";
 import { FOR_EVER_MS, type Settings } from "../settings.ts";
 import type { Done, GateStore, Next, Proof, Pulse, Store, StoreContext, Verdict } from "../store.ts";
@@ -9,6 +9,7 @@ import { type RedisCommands, redisCommands } from "./commands.ts";
 import { Keys } from "./keys.ts";
 import { listOf, numberOf, textOf, textsOf } from "./reply.ts";
 import { run, SCRIPTS, type Script } from "./script.ts";
+import { countsOf, readVerdict } from "./verdict.ts";
 
 const DEFAULT_KEY = "pusher:channels";
 const QUEUE_TTL_MS = 600_000; // ours: what nobody has sent for ten minutes is no news any more
@@ -45,7 +46,8 @@ class RedisStore implements Store {
   /** The clock of Redis less this process's monotonic one. */
   #clockOffsetMs: number | undefined;
   #newestSeen = "0";
-  #untold: Partial<Counters> = {};
+  /** What Redis has not been told yet. */
+  #untold = NO_COUNTS;
   #totals = NO_COUNTS;
 
   constructor(commands: RedisCommands, context: StoreContext, options: RedisStoreOptions = {}) {
@@ -66,25 +68,9 @@ class RedisStore implements Store {
     const queued = [settings.maxQueueMessages, settings.maxQueueBytes];
     const options = [this.#latest(), ...times, ...kept, ...queued];
     const reply = await this.#run(SCRIPTS.offer, [channel], [channel, text, ...options]);
-    const [state, waiting, isUnclaimed, isUnknown] = listOf(reply);
-    switch (state) {
-      case "draining":
-        return {
-          state,
-          waiting: numberOf(waiting),
-          isUnclaimed: numberOf(isUnclaimed) === 1,
-          isUnknown: numberOf(isUnknown) === 1,
-        };
-      case "full":
-        return { state, waiting: numberOf(waiting) };
-      case "member":
-      case "absent":
-      case "unknown":
-        return { state };
-      default: // late
-        this.count({ sent: 1, failedOpen: 1 });
-        return { state: "unknown" };
-    }
+    const verdict = readVerdict(listOf(reply));
+    this.count(countsOf(verdict));
+    return verdict;
   }
 
   async apply(changes: readonly Change[]): Promise<readonly string[]> {
@@ -121,15 +107,8 @@ class RedisStore implements Store {
     await this.#run(SCRIPTS.next, [channel], [...this.#lease(), channel, "", 0, 1]);
   }
 
-  async tick(): Promise<Pulse> {
-    const told = this.#untold;
-    this.#untold = {};
-    try {
-      return await this.#tick(this.#settings.leaderMs, told);
-    } catch (error) {
-      this.count(told);
-      throw error;
-    }
+  tick(): Promise<Pulse> {
+    return this.#tick(this.#settings.leaderMs);
   }
 
   async beat({ askedMs, serverOffsetMs, repair }: Proof): Promise<boolean> {
@@ -165,22 +144,23 @@ class RedisStore implements Store {
   }
 
   count(difference: Partial<Counters>): void {
-    this.#untold = addCounts(addCounts(NO_COUNTS, this.#untold), difference);
+    this.#untold = addCounts(this.#untold, difference);
   }
 
   totals(): Counters {
-    return this.#totals;
+    return addCounts(this.#totals, this.#untold);
   }
 
   /** Other workers take over what is kept and what drains. */
   async close(): Promise<readonly string[]> {
-    await this.#tick(0, this.#untold);
+    await this.#tick(0);
     return [];
   }
 
-  async #tick(leaderMs: number, told: Partial<Counters>): Promise<Pulse> {
+  async #tick(leaderMs: number): Promise<Pulse> {
+    const told = this.#untold;
     const sentMs = this.#time.monotonicMs();
-    const counts = [told.sent ?? 0, told.saved ?? 0, told.failedOpen ?? 0];
+    const counts = [told.sent, told.saved, told.failedOpen];
     const reply = listOf(
       await this.#run(
         SCRIPTS.tick,
@@ -189,6 +169,7 @@ class RedisStore implements Store {
       ),
     );
     const [now, leads, fresh, sent, saved, caughtUp, failedOpen] = reply.slice(0, 7).map(numberOf);
+    this.#untold = subtractCounts(this.#untold, told);
     this.#clockOffsetMs = (now ?? 0) - (sentMs + this.#time.monotonicMs()) / 2;
     this.#totals = {
       sent: sent ?? 0,

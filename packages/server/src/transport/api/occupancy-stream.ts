@@ -10,6 +10,7 @@ import { after, attempt } from "#core/answer";
 import type { Announced, Answer, Outbox, OutboxEntry, Snapshot } from "#core/ports";
 
 const HEARTBEAT_MS = 15_000; // ours: well below the idle limits of common proxies
+const PLACE_MS = 250; // ours: well below the two seconds after which a gate takes its stream for behind
 const READ_ENTRIES = 500; // ours: a few milliseconds, so that a reader who has missed much holds up nobody
 const MAX_WAITING_BYTES = 65_536; // ours: what waits for a slow reader beyond it stays in the outbox
 
@@ -44,6 +45,7 @@ export class OccupancyStream {
   readonly #exits: (() => void)[] = [];
   #cancelHeartbeat: () => void = () => undefined;
   #cancelFill: () => void = () => undefined;
+  #cancelPlace: (() => void) | undefined;
 
   constructor(parts: OccupancyStreamParts) {
     this.#parts = parts;
@@ -180,12 +182,22 @@ export class OccupancyStream {
 
   #deliver(entries: readonly OutboxEntry[]): void {
     let events = "";
+    const before = this.#place;
     for (const entry of entries) {
       if (entry.version <= this.#place) continue;
       this.#place = entry.version;
       events += this.#eventOf(entry);
     }
     if (events !== "") this.#write(events);
+    else if (this.#place > before) this.#tellPlaceSoon();
+  }
+
+  /** What was committed was not for this reader, who must hear all the same that nothing up to there is missing. */
+  #tellPlaceSoon(): void {
+    this.#cancelPlace ??= this.#parts.later(PLACE_MS, () => {
+      this.#cancelPlace = undefined;
+      if (this.#hasRoom) this.#write(heartbeat(this.#place));
+    });
   }
 
   #eventOf({ event, version, subscriptions, occurredMs }: OutboxEntry): string {
@@ -235,6 +247,7 @@ export class OccupancyStream {
     this.#pages = undefined;
     this.#cancelHeartbeat();
     this.#cancelFill();
+    this.#cancelPlace?.();
     for (const exit of this.#exits) exit();
   }
 }

@@ -78,12 +78,19 @@ describe("the position", () => {
     );
     expect(await ask({ endpoint: "e1" })).toMatchObject({ oldest_undelivered_ms: 500, waiting: 2 });
     expect(await ask({ endpoint: "half" })).toMatchObject({ oldest_undelivered_ms: 300, waiting: 5 });
-    expect(await ask({ endpoint: "idle" })).toMatchObject({ oldest_undelivered_ms: null, endpoints: 1 });
+    expect(await ask({ endpoint: "idle" })).toMatchObject({ oldest_undelivered_ms: null });
     expect(await ask({ endpoint: "https://same.example/" })).toMatchObject({
       endpoints: 2,
       oldest_undelivered_ms: 400,
       waiting: 5,
     });
+  });
+
+  test("says that an endpoint which is not told of both can feed no gate", async () => {
+    const { parts, ask } = positions();
+    parts.progress.push(progress("e1"), progress("half"));
+    expect(await ask({ endpoint: "e1" })).toMatchObject({ endpoints: 1 });
+    expect(await ask({ endpoint: "half" })).toMatchObject({ endpoints: 0 });
   });
 
   test("is not told with an endpoint that there is not", async () => {

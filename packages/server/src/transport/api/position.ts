@@ -21,11 +21,12 @@ export const position: Endpoint = ({ outbox, webhookStatus, gates, clock }, { ap
     (newest) => {
       const progress = progressOf(app, webhookStatus.progress(app.id), endpoint);
       if (progress instanceof ProtocolError) return progress;
+      const told = toldOf(app);
       const oldestMs = Math.min(...progress.map(({ oldestWaitingMs }) => oldestWaitingMs ?? Infinity));
       const answer: PositionAnswer = {
         position: newest,
         now_ms: clock.wallMs(),
-        endpoints: progress.length,
+        endpoints: progress.filter(({ endpointId }) => told.has(endpointId)).length,
         oldest_undelivered_ms: Number.isFinite(oldestMs) ? oldestMs : null,
         waiting: progress.reduce((sum, { waiting }) => sum + waiting, 0),
       };
@@ -42,7 +43,7 @@ function progressOf(
   named: string | undefined,
 ): readonly WebhookProgress[] | ProtocolError {
   if (named === undefined) {
-    const told = new Set(app.webhooks.filter(isTold).map(({ id }) => id));
+    const told = toldOf(app);
     return all.filter(({ endpointId }) => told.has(endpointId));
   }
   const found = all.filter(({ endpointId }) => endpointId === named);
@@ -50,6 +51,9 @@ function progressOf(
   return found.length > 0 ? found : protocolError("apiEndpointUnknown", { endpoint: named });
 }
 
-function isTold({ enabled, events }: App["webhooks"][number]): boolean {
-  return enabled && events.includes("channel_occupied") && events.includes("channel_vacated");
+/** The endpoints that a gate can be fed by: they are told both of occupied and of vacated channels. */
+function toldOf(app: App): ReadonlySet<string> {
+  const isTold = ({ enabled, events }: App["webhooks"][number]) =>
+    enabled && events.includes("channel_occupied") && events.includes("channel_vacated");
+  return new Set(app.webhooks.filter(isTold).map(({ id }) => id));
 }
