@@ -168,6 +168,7 @@ export function startServer({
     chance: systemChance(),
     later: systemAlarm,
     settings: {
+      paceMs: settings["webhooks.paceMs"],
       retryBaseMs: settings["webhooks.retryBaseMs"],
       retryMaxMs: settings["webhooks.retryMaxMs"],
       poisonMs: settings["webhooks.poisonMs"],

@@ -228,6 +228,14 @@ const SETTINGS = {
     max: 600_000,
     doc: "How long a receiver of webhooks may take to answer.",
   },
+  "webhooks.paceMs": {
+    type: "integer",
+    default: 50,
+    unit: "milliseconds",
+    min: 0,
+    max: 10_000,
+    doc: "Between two batches of webhooks about the same channels; the first goes out at once, and a full one does not wait.",
+  },
   "webhooks.retryBaseMs": {
     type: "integer",
     default: 1_000,

@@ -23,6 +23,8 @@ type LaneState =
   | { readonly state: "looking" }
   | { readonly state: "sending"; readonly batch: TriedBatch }
   | { readonly state: "waiting"; readonly stopWaiting: () => void }
+  /** It has just sent, and less than a batch has come since. */
+  | { readonly state: "pacing"; readonly stopWaiting: () => void }
   /** No requests may be made. */
   | { readonly state: "paused" };
 
@@ -43,6 +45,8 @@ export class Lane {
   /** The endpoint changed while a request was under way. */
   #isOutdated = false;
   #stopResting: (() => void) | undefined;
+  /** Monotonic milliseconds at which the last request began. */
+  #sentMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
   /** @param head the newest version that is known to be committed; what comes after it is offered */
@@ -92,13 +96,14 @@ export class Lane {
   wake(): void {
     const { state } = this.#state;
     if (state === "idle" || state === "paused") this.#proceed();
-    else if (!this.#host.isOpen) this.hurry();
+    else if (!this.#host.isOpen || (state === "pacing" && this.#paceLeftMs <= 0)) this.hurry();
   }
 
   /** Does not wait any longer before it tries again. */
   hurry(): void {
-    if (this.#state.state !== "waiting") return;
+    if (this.#state.state !== "waiting" && this.#state.state !== "pacing") return;
     this.#state.stopWaiting();
+    this.#state = { state: "idle" };
     this.#proceed();
   }
 
@@ -143,7 +148,7 @@ export class Lane {
   close(): void {
     this.#isClosed = true;
     this.#stopResting?.();
-    if (this.#state.state === "waiting") this.#state.stopWaiting();
+    if (this.#state.state === "waiting" || this.#state.state === "pacing") this.#state.stopWaiting();
     this.#state = { state: "paused" };
   }
 
@@ -156,7 +161,23 @@ export class Lane {
       this.#state = { state: "paused" };
       this.#run(() => this.#supply.look(1)); // so that it is known how long the first of them waits
     } else if (this.#hand.batch !== undefined) this.#send(this.#hand.batch);
+    else if (this.#paceLeftMs > 0) this.#pace(this.#paceLeftMs);
     else this.#look();
+  }
+
+  /** A lane that was idle sends at once; one that has just sent lets a little more come together, where that is wanted. */
+  get #paceLeftMs(): number {
+    if (!this.#host.endpoint.batch || this.waiting === 0 || this.waiting >= MAX_BATCH_EVENTS) return 0;
+    const { clock, settings } = this.#host.parts;
+    return this.#sentMs + settings.paceMs - clock.monotonicMs();
+  }
+
+  #pace(ms: number): void {
+    const stopWaiting = this.#host.parts.later(ms, () => {
+      this.#state = { state: "idle" };
+      this.#proceed();
+    });
+    this.#state = { state: "pacing", stopWaiting };
   }
 
   get #mostEvents(): number {
@@ -208,6 +229,7 @@ export class Lane {
     const { clock } = this.#host.parts;
     const batch = tried(waiting, clock.wallMs(), clock.monotonicMs());
     this.#hand.release();
+    this.#sentMs = clock.monotonicMs();
     this.#state = { state: "sending", batch };
     this.#run(async () => {
       const { result, row } = await makeAttempt(this.#host, batch);

@@ -8,6 +8,8 @@ import type { DeliveryStore } from "./delivery-store.ts";
 import type { SendResult, WebhookRequest } from "./sender.ts";
 
 export interface WebhookSettings {
+  /** From the beginning of one request to that of the next of a lane, unless a whole batch waits. */
+  readonly paceMs: number;
   readonly retryBaseMs: number;
   readonly retryMaxMs: number;
   readonly poisonMs: number;

@@ -96,6 +96,20 @@ describe("a request", () => {
     ]);
   });
 
+  test("goes out at once from an idle lane; then a little comes together, and a full one does not wait", async () => {
+    await play([endpoint()], { paceMs: 50 });
+    stage.outbox.occupied(APP, FIRST);
+    expect(await stage.take()).toEqual([[`channel_occupied ${FIRST}`]]);
+    stage.outbox.occupied(APP, SECOND);
+    stage.outbox.vacated(APP, FIRST);
+    await stage.pass(49);
+    expect(await stage.take()).toEqual([]);
+    await stage.pass(1);
+    expect(await stage.take()).toEqual([[`channel_occupied ${SECOND}`, `channel_vacated ${FIRST}`]]);
+    for (let i = 0; i < 20; i++) stage.outbox.announce(APP, { name: "cache_miss", channel: FIRST });
+    expect(await stage.take()).toEqual([Array(20).fill(`cache_miss ${FIRST}`)]);
+  });
+
   test("holds one event where the endpoint does not batch", async () => {
     await play([endpoint({ batch: false })]);
     stage.outbox.commitsAtOnce = false;

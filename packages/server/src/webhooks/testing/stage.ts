@@ -23,6 +23,7 @@ export const APP = "4711";
 export const PAIR = { key: "9f1c2e7a4b5d6083c1aa", secret: "d2b8f6e1a90347c5e0ff" } as const;
 
 const SETTINGS: WebhookSettings = {
+  paceMs: 0,
   retryBaseMs: 1_000,
   retryMaxMs: 300_000,
   poisonMs: 300_000,
