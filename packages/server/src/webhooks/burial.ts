@@ -22,8 +22,8 @@ interface BuryingLane {
 
 /**
  * Makes dead letters of a batch, as one step with the lane's position. A channel or member whose event dies on its way
- * out of the log is owed its present state, after the lane's next success. False where it could not be written: then
- * nothing has happened.
+ * out of the log is owed its present state, after the lane's next success; what dies as an owed state stays owed, because
+ * the receiver still has it wrong. False where it could not be written: then nothing has happened.
  */
 export function bury(host: LaneHost, lane: BuryingLane, batch: Batch, death: Death): boolean {
   const { parts, key, tally } = host;
@@ -38,14 +38,14 @@ export function bury(host: LaneHost, lane: BuryingLane, batch: Batch, death: Dea
       dead += addDeadLetter(tables, host, item, death, batch);
       if (isLogged && owe(tables, key, lane.number, item, wallMs)) owed++;
     }
-    if (!isLogged) settled = lane.arrears.settle(tables, batch.source, batch.items);
+    if (batch.source === "again") settled = lane.arrears.settle(tables, batch.source, batch.items);
     dead -= forgetTooMany(tables, host, dead);
     tables.endpoints.putLane(key, lane.row(cursor));
   });
   if (!isWritten) return false;
   settled?.();
   tally.deadLetters += dead;
-  if (owed > 0) lane.arrears.isOwedDue = false;
+  if (owed > 0 || batch.source === "owed") lane.arrears.isOwedDue = false;
   lane.arrears.owe(owed, wallMs);
   host.buried(batch.items.length, death.reason, batch.deliveryId, death.problem);
   return true;

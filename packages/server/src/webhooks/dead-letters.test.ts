@@ -173,19 +173,40 @@ describe("a state that died", () => {
     expect(await stage.take()).toEqual([[`member_added ${FIRST} u-7`]]);
   });
 
-  test("is not owed again when that dies as well", async () => {
+  test("stays owed when that dies as well, and holds up nothing: one attempt after a success, now and then", async () => {
     await play();
     refuses(FIRST);
     stage.outbox.occupied(APP, FIRST);
     await stage.pass(6 * MINUTE_MS, 500);
     stage.outbox.occupied(APP, SECOND);
     await stage.pass(6 * MINUTE_MS, 500);
-    const attempts = stage.received.length;
     expect(dead()).toEqual([`${FIRST} refused`]);
-    expect(stage.progress()).toMatchObject({ deadLetters: 1, waiting: 0 });
+    expect(stage.progress()).toMatchObject({ deadLetters: 1, waiting: 1 });
+    const attempts = stage.received.length;
     stage.outbox.vacated(APP, SECOND);
+    stage.outbox.occupied(APP, SECOND);
+    await stage.pass(1_000, 100);
+    expect(stage.received.length).toBe(attempts + 2); // it died less than the longest pause ago
     await stage.pass(20 * MINUTE_MS, 500);
-    expect(stage.received.length).toBe(attempts + 1);
+    expect(stage.received.length).toBeLessThan(attempts + 2 + 6);
+    await stage.take();
+    stage.receiver = () => answered(200);
+    await stage.pass(6 * MINUTE_MS, 500);
+    expect(await stage.take()).toEqual([[`channel_occupied ${FIRST}`]]);
+    expect(stage.progress()).toMatchObject({ deadLetters: 0, waiting: 0 });
+  });
+
+  test("is told once its receiver is well again, however long it refused everything", async () => {
+    await play();
+    stage.receiver = () => answered(400);
+    stage.outbox.occupied(APP, FIRST);
+    await stage.pass(60 * MINUTE_MS, 1_000);
+    await stage.take();
+    stage.receiver = () => answered(200);
+    stage.outbox.announce(APP, { name: "cache_miss", channel: SECOND });
+    await stage.pass(6 * MINUTE_MS, 500);
+    expect(await stage.take()).toEqual([[`cache_miss ${SECOND}`], [`channel_occupied ${FIRST}`]]);
+    expect(dead()).toEqual([]);
   });
 
   test("is owed over a restart", async () => {

@@ -45,6 +45,8 @@ export class Lane {
   /** The endpoint changed while a request was under way. */
   #isOutdated = false;
   #stopResting: (() => void) | undefined;
+  /** Owed states have died: from then on they have one attempt each time, so that nothing waits for them. */
+  #owedDiedMs: number | undefined;
   /** Monotonic milliseconds at which the last request began. */
   #sentMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
@@ -255,6 +257,7 @@ export class Lane {
     tally.failedAttempts++;
     this.#failures++;
     if (this.#isOutdated) this.#goOnAfter(sent);
+    else if (sent.source === "owed" && this.#owedDiedMs !== undefined) this.#putBack(sent);
     else if (verdict.next === "retry") this.#wait(verdict.batch);
     else if (verdict.next === "alone") this.#goAlone(verdict.batch);
     else this.#bury(verdict.batch, verdict.reason, result);
@@ -266,9 +269,23 @@ export class Lane {
     this.#failures = 0;
     if (batch.source === "log") this.backlog.doneTo(lastVersion(batch.items), versions);
     if (this.arrears.count > 0) this.arrears.told(batch.source, batch.items);
-    if (this.arrears.owedCount > 0) this.arrears.isOwedDue = true;
+    if (batch.source === "owed") this.#owedDiedMs = undefined;
+    if (this.arrears.owedCount > 0 && !this.#hasOwedDiedLately) this.arrears.isOwedDue = true;
     this.#host.arrived(this.number);
     this.#goOnAfter(batch);
+  }
+
+  get #hasOwedDiedLately(): boolean {
+    const { clock, settings } = this.#host.parts;
+    return this.#owedDiedMs !== undefined && clock.monotonicMs() - this.#owedDiedMs < settings.retryMaxMs;
+  }
+
+  /** Owed states that were refused before are refused still. They stay owed, and hold up nothing. */
+  #putBack(batch: Batch): void {
+    this.#failures = 0;
+    this.#owedDiedMs = this.#host.parts.clock.monotonicMs();
+    this.arrears.isOwedDue = false;
+    this.#goOnAfter({ ...batch, alone: [] });
   }
 
   /** One of its events is poisonous. */
@@ -287,6 +304,7 @@ export class Lane {
       return;
     }
     if (batch.source === "log") this.backlog.doneTo(lastVersion(batch.items), versionsOf(batch.items));
+    if (batch.source === "owed") this.#owedDiedMs = this.#host.parts.clock.monotonicMs();
     if (reason !== "gave up") this.#failures = 0;
     this.#goOnAfter(batch);
   }
