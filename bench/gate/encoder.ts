@@ -4,7 +4,7 @@ import { obey } from "../obey.ts";
 import { unixMs } from "../unix-clock.ts";
 import { pusherFor, startGate } from "./gate-of-bench.ts";
 import type { SentTick } from "./judgement.ts";
-import type { EncoderOrder, EncoderReplies, EncoderReport, GateCounters, GateParts } from "./order.ts";
+import type { EncoderOrder, EncoderReplies, EncoderReport, GateCounters, Publishing } from "./order.ts";
 import { channelName, type Tick, tickSchedule } from "./tick-schedule.ts";
 
 const EVENT = "encoding-progress";
@@ -15,7 +15,8 @@ const LOOK_MS = 20;
 type Trigger = (channel: string, data: object) => Promise<boolean>;
 
 class Encoders {
-  readonly #trigger: Trigger;
+  /** Undefined where the ticks are only counted down. */
+  readonly #trigger: Trigger | undefined;
   readonly #counters: () => GateCounters | undefined;
   readonly #ticks: SentTick[] = [];
   /** The last call for each channel: a worker awaits one before it makes the next. */
@@ -25,7 +26,7 @@ class Encoders {
   #latestMs = 0;
   #firstFailure: string | undefined;
 
-  constructor(trigger: Trigger, counters: () => GateCounters | undefined) {
+  constructor(trigger: Trigger | undefined, counters: () => GateCounters | undefined) {
     this.#trigger = trigger;
     this.#counters = counters;
   }
@@ -72,13 +73,16 @@ class Encoders {
 
   async #send({ channel, seq }: Tick): Promise<void> {
     const calledMs = unixMs();
-    let outcome: SentTick["outcome"] = "failed";
-    try {
-      outcome = (await this.#trigger(channelName(channel), progress(channel, seq))) ? "sent" : "kept";
-    } catch (reason) {
-      this.#firstFailure ??= String(reason);
+    const data = progress(channel, seq);
+    if (this.#trigger !== undefined) {
+      let outcome: SentTick["outcome"] = "failed";
+      try {
+        outcome = (await this.#trigger(channelName(channel), data)) ? "sent" : "kept";
+      } catch (reason) {
+        this.#firstFailure ??= String(reason);
+      }
+      this.#ticks.push({ channel, seq, calledMs, answeredMs: unixMs(), outcome });
     }
-    this.#ticks.push({ channel, seq, calledMs, answeredMs: unixMs(), outcome });
     this.#under--;
   }
 }
@@ -98,27 +102,28 @@ function progress(channel: number, seq: number): object {
   };
 }
 
-async function encoders(target: Target, parts: GateParts | undefined): Promise<Encoders> {
+async function encoders(target: Target, publishing: Publishing): Promise<Encoders> {
   const pusher = pusherFor(target);
-  if (parts === undefined) {
-    const trigger: Trigger = async (channel, data) => {
-      await pusher.trigger(channel, EVENT, data);
-      return true;
-    };
-    return new Encoders(trigger, () => undefined);
+  if (publishing.by === "gate") {
+    const gate = await startGate(pusher, publishing.parts);
+    return new Encoders(
+      (channel, data) => gate.trigger(channel, EVENT, data),
+      () => gate.counters,
+    );
   }
-  const gate = await startGate(pusher, parts);
-  return new Encoders(
-    (channel, data) => gate.trigger(channel, EVENT, data),
-    () => gate.counters,
-  );
+  if (publishing.by === "nothing") return new Encoders(undefined, () => undefined);
+  const trigger: Trigger = async (channel, data) => {
+    await pusher.trigger(channel, EVENT, data);
+    return true;
+  };
+  return new Encoders(trigger, () => undefined);
 }
 
 let playing: Encoders | undefined;
 
 obey(async (order: EncoderOrder): Promise<EncoderReplies[EncoderOrder["order"]]> => {
   if (order.order === "set up") {
-    playing = await encoders(order.target, order.gate);
+    playing = await encoders(order.target, order.publishing);
     return null;
   }
   if (playing === undefined) throw new Error(`the order "${order.order}" came before "set up"`);

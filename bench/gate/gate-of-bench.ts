@@ -1,5 +1,5 @@
 import Pusher from "pusher";
-import { createGate, type Gate, redisStore } from "../../packages/gate/src/index.ts";
+import { createGate, type Gate, memoryStore, redisStore } from "../../packages/gate/src/index.ts";
 import type { Target } from "../load/target.ts";
 import type { GateParts } from "./order.ts";
 
@@ -9,10 +9,18 @@ export function pusherFor(target: Target): Pusher {
   return new Pusher({ appId, key, secret, host: target.hosts[0], port: String(port), useTLS: false });
 }
 
-/** The gate with its defaults, over a Redis set. */
-export async function startGate(pusher: Pusher, { redisUrl, endpoint }: GateParts): Promise<Gate> {
-  const store = redisStore(new Bun.RedisClient(redisUrl));
-  const gate = createGate({ pusher, feed: "webhooks", endpoint, store });
+/** The gate with its defaults. */
+export async function startGate(pusher: Pusher, parts: GateParts): Promise<Gate> {
+  const gate = createGate(
+    parts.store === "memory"
+      ? { pusher, feed: "stream", store: memoryStore() }
+      : {
+          pusher,
+          feed: "webhooks",
+          endpoint: parts.endpoint,
+          store: redisStore(new Bun.RedisClient(parts.redisUrl)),
+        },
+  );
   await gate.start();
   return gate;
 }

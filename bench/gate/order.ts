@@ -3,17 +3,21 @@ import type { SentTick, Session } from "./judgement.ts";
 import type { TickPlan } from "./tick-schedule.ts";
 import type { Visit } from "./visits.ts";
 
-/** What a gate needs beside the server. */
-export interface GateParts {
-  readonly redisUrl: string;
-  /** The webhook endpoint that feeds it. */
-  readonly endpoint: string;
-}
+/** How a worker finds out whether somebody watches. */
+export type GateParts =
+  /** A Redis set that webhooks feed, which come to the endpoint with this id. */
+  | { readonly store: "redis"; readonly redisUrl: string; readonly endpoint: string }
+  /** Its own memory, fed by the server's occupancy stream. */
+  | { readonly store: "memory" };
+
+/** What a worker does with its ticks. "nothing": what the bench itself costs. */
+export type Publishing =
+  | { readonly by: "nothing" | "pusher" }
+  | { readonly by: "gate"; readonly parts: GateParts };
 
 /** What the bench asks of a process that plays encoders. */
 export type EncoderOrder =
-  /** Without a gate every tick is published. */
-  | { readonly order: "set up"; readonly target: Target; readonly gate: GateParts | undefined }
+  | { readonly order: "set up"; readonly target: Target; readonly publishing: Publishing }
   /** Sends the ticks of its share of the channels from `startMs` (Unix milliseconds) on; answers at once. */
   | {
       readonly order: "begin";
@@ -80,7 +84,7 @@ export type ReceiverOrder =
   /** Before the server is told of the endpoint: it must have a URL. */
   | { readonly order: "listen" }
   /** From now on what comes is handed to the gate. */
-  | { readonly order: "feed"; readonly target: Target; readonly gate: GateParts }
+  | { readonly order: "feed"; readonly target: Target; readonly parts: GateParts }
   | { readonly order: "treat"; readonly as: Treatment }
   | { readonly order: "report" };
 

@@ -18,7 +18,7 @@ import type {
   EncoderOrder,
   EncoderReplies,
   GateCounters,
-  GateParts,
+  Publishing,
   ReceiverOrder,
   ReceiverReplies,
 } from "./order.ts";
@@ -67,14 +67,10 @@ export async function playProgramme(
   teardown: Teardown,
 ): Promise<Figures> {
   const { programme } = plan;
-  const cast = await gather(programme.isGated, teardown);
+  const cast = await gather(programme.publishing, teardown);
   const startMs = unixMs() + LEAD_MS;
   await cast.audience.ask({ order: "attend", target: cast.server.target, visits: programme.visits, startMs });
-  const ticks = {
-    seed: plan.seed,
-    channels: plan.channels,
-    durationMs: programme.isTicking ? programme.endMs : 0,
-  };
+  const ticks = { seed: plan.seed, channels: plan.channels, durationMs: programme.endMs };
   for (const [index, encoder] of cast.encoders.entries()) {
     await encoder.ask({ order: "begin", plan: ticks, share: { index, of: ENCODERS }, startMs });
   }
@@ -114,7 +110,7 @@ export async function playProgramme(
   };
 }
 
-async function gather(isGated: boolean, teardown: Teardown): Promise<Cast> {
+async function gather(how: Programme["publishing"], teardown: Teardown): Promise<Cast> {
   const ending = <P extends { stop: () => Promise<void> }>(process: P): P => {
     teardown.add(() => process.stop());
     return process;
@@ -128,17 +124,26 @@ async function gather(isGated: boolean, teardown: Teardown): Promise<Cast> {
   );
   const audience: Audience = ending(new WorkerProcess("gate/audience.ts"));
   const { target } = server;
-  let gate: GateParts | undefined;
-  if (isGated) {
-    const { url } = await receiver.ask({ order: "listen" });
-    gate = { redisUrl: redis.url, endpoint: await addWebhook(server.dataDir, url) };
-    await Bun.sleep(ENDPOINT_MS);
-    await receiver.ask({ order: "feed", target, gate });
-  }
-  await Promise.all(encoders.map((encoder) => encoder.ask({ order: "set up", target, gate })));
+  const publishing = await publishingOf(how, { server, redis, receiver });
+  await Promise.all(encoders.map((encoder) => encoder.ask({ order: "set up", target, publishing })));
   const set = new OccupiedSet(redis.url, SET_KEY);
   teardown.add(() => set.close());
   return { server, redis, receiver, encoders, audience, set };
+}
+
+async function publishingOf(
+  how: Programme["publishing"],
+  { server, redis, receiver }: Pick<Cast, "server" | "redis" | "receiver">,
+): Promise<Publishing> {
+  if (how === "nothing") return { by: "nothing" };
+  if (how === "all") return { by: "pusher" };
+  if (how === "gate in memory") return { by: "gate", parts: { store: "memory" } };
+  const { url } = await receiver.ask({ order: "listen" });
+  const endpoint = await addWebhook(server.dataDir, url);
+  await Bun.sleep(ENDPOINT_MS);
+  const parts = { store: "redis", redisUrl: redis.url, endpoint } as const;
+  await receiver.ask({ order: "feed", target: server.target, parts });
+  return { by: "gate", parts };
 }
 
 /** What the measured time cost, in CPU milliseconds a second of each part and in bytes. */

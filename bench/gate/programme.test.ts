@@ -23,7 +23,7 @@ test("without the gate and with it the same channels are watched by the same vie
   const during = (mode: string) => programme(mode, sizes).visits.filter(({ fromMs }) => fromMs === 0);
   const channels = (mode: string) => during(mode).map(({ channel }) => channel);
   expect(channels("A")).toEqual(channels("B"));
-  expect(programme("A", sizes).isGated).toBeFalse();
+  expect(programme("A", sizes).publishing).toBe("all");
   expect(watchedAt("A", 20_000)).toBe(20);
 });
 

@@ -8,8 +8,7 @@ export type Fault =
 
 /** All times are milliseconds since the start of the run. */
 export interface Programme {
-  readonly isGated: boolean;
-  readonly isTicking: boolean;
+  readonly publishing: "nothing" | "all" | "gate over Redis" | "gate in memory";
   readonly visits: readonly Visit[];
   /** What is measured. */
   readonly fromMs: number;
@@ -54,14 +53,13 @@ const STILL_MS = 10_000;
 /** Viewers outlast the ticks by this, so that the last ones arrive and the set comes to rest. */
 const AFTERWARDS_MS = 6_000;
 
-/** @param mode `idle`, `A` to `D`, or `E` with the share of channels that are watched, in percent */
+/** @param mode `idle`, `A` to `D`, `M`, or `E` with the share of channels that are watched, in percent */
 export function programme(mode: string, sizes: ProgrammeSizes): Programme {
   const { seed, channels, warmUpMs, windowMs } = sizes;
   const watched = Math.round((channels * sizes.watchedPercent) / 100);
   const measured = (toMs: number) => ({ channels, watched, fromMs: 0, toMs: toMs + AFTERWARDS_MS });
   const usual = {
-    isGated: true,
-    isTicking: true,
+    publishing: "gate over Redis",
     fromMs: warmUpMs,
     toMs: warmUpMs + windowMs,
     endMs: warmUpMs + windowMs,
@@ -75,8 +73,7 @@ export function programme(mode: string, sizes: ProgrammeSizes): Programme {
       const visits = staticVisits(seed, measured(endMs));
       return {
         ...usual,
-        isGated: false,
-        isTicking: false,
+        publishing: "nothing",
         visits,
         fromMs: SWEEP_WARM_UP_MS,
         toMs: endMs,
@@ -84,9 +81,11 @@ export function programme(mode: string, sizes: ProgrammeSizes): Programme {
       };
     }
     case "A":
-      return { ...usual, isGated: false, visits: staticVisits(seed, measured(usual.endMs)) };
+      return { ...usual, publishing: "all", visits: staticVisits(seed, measured(usual.endMs)) };
     case "B":
       return { ...usual, ...withGlances(sizes, usual.endMs, watched) };
+    case "M":
+      return { ...usual, publishing: "gate in memory", visits: churningVisits(seed, measured(usual.endMs)) };
     case "C":
       return { ...usual, visits: churningVisits(seed, measured(usual.endMs)) };
     case "D":

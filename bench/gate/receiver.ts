@@ -101,7 +101,7 @@ obey(async (order: ReceiverOrder): Promise<ReceiverReplies[ReceiverOrder["order"
     case "listen":
       return receiver.listen();
     case "feed":
-      return receiver.feed(await startGate(pusherFor(order.target), order.gate));
+      return receiver.feed(await startGate(pusherFor(order.target), order.parts));
     case "treat":
       return await receiver.treat(order.as);
     case "report":

@@ -1,20 +1,16 @@
-import { type Counters, createGate, type Gate, redisStore } from "../../packages/gate/src/index.ts";
+import type { Counters, Gate } from "../../packages/gate/src/index.ts";
 import { Finding } from "../shadow/finding.ts";
 import { Trace } from "../shadow/trace.ts";
-import { pusherFor } from "../support/authorizer.ts";
-import { type Earshot, startEarshot } from "../support/earshot.ts";
 import { RedisServer } from "../support/redis.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { until } from "../support/until.ts";
-import { addWebhook } from "../support/webhook-endpoint.ts";
 import { Audience } from "./audience.ts";
-import { Carrier } from "./carrier.ts";
 import { Crew, planWorkers } from "./crew.ts";
 import type { Terms } from "./judgement.ts";
 import { type Fault, isDeathless, scheduleOf } from "./schedule.ts";
+import { SET, Stage } from "./stage.ts";
 import { CHANNELS, LAG_WINDOW_MS, SERVER_FLAGS } from "./world.ts";
 
-const SET = "pusher:channels";
 const BUSY_MS = 1_500; // ours: what a machine with other work adds to each time that is promised
 const REST_MS = 10_000; // ours: the longest pause of anything that is tried again, several times
 const AGAIN_MS = 20;
@@ -25,10 +21,8 @@ export interface Outcome {
   readonly calls: number;
   readonly saved: number;
   readonly caughtUp: number;
-  readonly failedOpen: number;
   readonly heard: number;
   readonly sessions: number;
-  readonly tookMs: number;
 }
 
 /** Plays one seed on a server, a Redis and workers of its own. @throws an error that says how to play it again */
@@ -52,12 +46,10 @@ export async function playSeed(seed: number, redisProgram: string): Promise<Outc
 
 interface Scene {
   readonly redis: RedisServer;
-  readonly earshot: Earshot;
-  readonly carrier: Carrier;
+  readonly stage: Stage;
   /** Of the process that receives the webhooks. */
   readonly gate: Gate;
   readonly crew: Crew;
-  readonly client: Bun.RedisClient;
   readonly audience: Audience;
 }
 
@@ -72,7 +64,6 @@ class Episode {
   }
 
   async play(redisProgram: string): Promise<Outcome> {
-    const startedMs = performance.now();
     const scene = await this.#setUp(redisProgram);
     const { visits, faults } = scheduleOf(this.#seed);
     const { audience, crew } = scene;
@@ -87,18 +78,15 @@ class Episode {
     await audience.leave();
     this.#judge(scene);
     await this.#setIs(scene, []);
-    const { saved, caughtUp, failedOpen } = await this.#count(scene);
+    const { saved, caughtUp } = await this.#count(scene);
     await crew.close();
     const { heard, sessions } = audience;
-    const tookMs = performance.now() - startedMs;
     return {
       calls: crew.calls.length,
       saved,
       caughtUp,
-      failedOpen,
       heard,
       sessions: sessions.length,
-      tookMs,
     };
   }
 
@@ -110,39 +98,22 @@ class Episode {
     const storage = ["--appendonly", "yes", "--appendfsync", "always", "--dir", temporaryFolder()];
     const redis = await RedisServer.start(redisProgram, storage);
     this.#undo.push(() => redis.stop());
-    const earshot = await startEarshot({ args: SERVER_FLAGS });
-    this.#undo.push(() => earshot.kill());
-    const carrier: Carrier = new Carrier({
-      receive: (request) => receive(request),
-      seed: this.#seed,
-      swapMs: LAG_WINDOW_MS * 0.4,
-    });
-    this.#undo.push(() => carrier.stop());
-    const endpoint = await addWebhook(earshot, carrier.url, {
-      events: ["channel_occupied", "channel_vacated"],
-    });
-    await earshot.updateApp("--enabled", "true"); // and the endpoint is taken up too
-    const client = new Bun.RedisClient(redis.url);
-    this.#undo.push(() => client.close());
-    const gate = createGate({
-      pusher: pusherFor(earshot),
-      feed: "webhooks",
-      endpoint,
-      store: redisStore(client),
+    const seed = this.#seed;
+    const stage = await Stage.start(redis, SERVER_FLAGS, { seed, swapMs: LAG_WINDOW_MS * 0.4 });
+    this.#undo.push(() => stage.stop());
+    const gate = await stage.receivingGate({
       lagWindowMs: LAG_WINDOW_MS,
       onError: ({ code, message }) => this.#trace.tell(`the receiver's gate: ${code}: ${message}`),
     });
-    const receive = gate.receiver();
-    this.#undo.push(() => gate.close());
-    await gate.start();
-    const feed = { from: "webhooks", endpoint, redisUrl: redis.url } as const;
-    const crew = new Crew(planWorkers(earshot, { feed, seed: this.#seed, lagWindowMs: LAG_WINDOW_MS }));
+    const { earshot, feed } = stage;
+    const crew = new Crew(planWorkers(earshot, { feed, seed, lagWindowMs: LAG_WINDOW_MS }));
     this.#undo.push(() => crew.end());
     await crew.working();
-    return { redis, earshot, carrier, gate, crew, client, audience: new Audience(earshot, this.#trace) };
+    return { redis, stage, gate, crew, audience: new Audience(earshot, this.#trace) };
   }
 
-  async #do({ earshot, redis, carrier, crew, client, audience }: Scene, fault: Fault): Promise<void> {
+  async #do({ stage, redis, crew, audience }: Scene, fault: Fault): Promise<void> {
+    const { carrier, earshot } = stage;
     this.#trace.tell(JSON.stringify(fault));
     switch (fault.do) {
       case "carrier":
@@ -153,7 +124,7 @@ class Episode {
         carrier.comeUp();
         break;
       case "delete set":
-        await client.del(SET);
+        await stage.redis.del(SET);
         break;
       case "restart server":
         audience.cutOff();
@@ -182,7 +153,7 @@ class Episode {
   /** Nothing goes wrong any more, nothing new is published, and what is on its way arrives. */
   async #rest(scene: Scene): Promise<void> {
     this.#trace.tell("everything comes to rest");
-    await scene.carrier.arrived();
+    await scene.stage.carrier.arrived();
     await scene.crew.rest();
     await this.#setIs(scene, [CHANNELS[0]]);
     const { audience, crew } = scene;
@@ -212,10 +183,10 @@ class Episode {
   }
 
   /** @throws Finding where it does not become so */
-  async #setIs({ client }: Scene, channels: readonly string[]): Promise<void> {
+  async #setIs({ stage }: Scene, channels: readonly string[]): Promise<void> {
     let members: string[] = [];
     const isSo = async () => {
-      members = (await client.smembers(SET)).sort();
+      members = await stage.watched();
       return Bun.deepEquals(members, channels);
     };
     await until("the set is right", isSo, REST_MS).catch(() => {

@@ -15,9 +15,11 @@ test.skipIf(redisProgram === undefined).each(SEEDS)(
   "nothing that a watcher should have seen is missed or out of order (seed %i)",
   async (seed) => {
     const outcome = await playSeed(seed, redisProgram ?? "");
+    expect(outcome.calls).toBeGreaterThan(500);
     expect(outcome.sessions).toBeGreaterThan(2); // a busy machine lets fewer come in the same time
     expect(outcome.heard).toBeGreaterThan(20);
     expect(outcome.saved).toBeGreaterThan(0);
+    expect(outcome.caughtUp).toBeGreaterThan(0);
   },
   MAX_TEST_MS,
 );

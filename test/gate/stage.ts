@@ -10,7 +10,7 @@ import { pusherFor } from "../support/authorizer.ts";
 import { type Earshot, startEarshot } from "../support/earshot.ts";
 import type { RedisServer } from "../support/redis.ts";
 import { addWebhook } from "../support/webhook-endpoint.ts";
-import { Carrier } from "./carrier.ts";
+import { Carrier, type CarrierOptions } from "./carrier.ts";
 import type { WorkerPlan } from "./worker-order.ts";
 
 export const SET = "pusher:channels";
@@ -29,9 +29,16 @@ export class Stage {
   readonly #undo: (() => unknown)[] = [];
 
   /** With an endpoint of webhooks that leads to `receiving`, and an empty Redis. */
-  static async start(redis: RedisServer, flags: readonly string[]): Promise<Stage> {
+  static async start(
+    redis: RedisServer,
+    flags: readonly string[],
+    carrierOptions: Omit<CarrierOptions, "receive"> = {},
+  ): Promise<Stage> {
     const earshot = await startEarshot({ args: [...flags, "--metrics-token", METRICS_TOKEN] });
-    const carrier = new Carrier({ receive: async () => new Response("nobody receives", { status: 503 }) });
+    const carrier = new Carrier({
+      ...carrierOptions,
+      receive: async () => new Response("nobody receives", { status: 503 }),
+    });
     const endpoint = await addWebhook(earshot, carrier.url, {
       events: ["channel_occupied", "channel_vacated"],
     });

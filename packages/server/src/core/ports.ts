@@ -115,7 +115,7 @@ export interface Announced {
   /** Occupied, or a member; not vacant, or gone. */
   readonly isPresent: boolean;
   readonly version: number;
-  /** Unix milliseconds at which it became so. */
+  /** Unix milliseconds at which it became so; of a departure, at which it was announced. */
   readonly occurredMs: number;
   /** Subscriptions of the channel when it was announced. */
   readonly subscriptions: number;

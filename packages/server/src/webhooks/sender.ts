@@ -31,7 +31,7 @@ export interface SenderParts {
 }
 
 const IDLE_MS = 4_000; // ours: below the 5 s after which Node's servers hang up
-const MAX_IDLE_SOCKETS = 16; // ours: as many as an endpoint has lanes
+const MAX_IDLE_SOCKETS = 64; // ours: as many lanes as four endpoints of one host have
 
 /** Ours to say, because they say how the request is framed. */
 const FRAMING = new Set(["connection", "content-length", "expect", "host", "transfer-encoding", "upgrade"]);

@@ -111,6 +111,15 @@ test("announces a channel occupied at once, and vacant when it was empty for the
   expect(life.told()).toEqual(["channel_occupied news", "channel_vacated news"]);
 });
 
+test("dates an arrival from when it happened, and a departure from when it is announced", () => {
+  const cameMs = clock.wallMs();
+  life.join("news");
+  life.alarm.advance(10);
+  life.leave("news");
+  life.alarm.advance(DELAY_MS);
+  expect(life.entries.map(({ occurredMs }) => occurredMs)).toEqual([cameMs, clock.wallMs()]);
+});
+
 test("announces nothing when somebody comes back within the delay", () => {
   life.join("news");
   life.alarm.advance(10);

@@ -233,7 +233,9 @@ export class LocalAnnouncer implements Outbox {
     return true;
   }
 
-  readonly #recordOf = ({ appId, channel, userId, isPresent, occurredMs }: Change): LedgerRecord => {
+  /** Who is gone became so for the outside only now: since when they are away is nobody's lag. */
+  readonly #recordOf = ({ appId, channel, userId, isPresent, ...change }: Change): LedgerRecord => {
+    const occurredMs = isPresent ? change.occurredMs : this.#parts.clock.wallMs();
     const subscriptions = this.#parts.subscriptions(appId, channel);
     if (userId === undefined) {
       const name = isPresent ? "channel_occupied" : "channel_vacated";
