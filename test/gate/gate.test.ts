@@ -235,25 +235,31 @@ describe.skipIf(redisProgram === undefined)("a gate with the Redis set", () => {
   });
 });
 
-test("a gate with its memory and webhooks in one process needs no Redis", async () => {
-  const gate = createGate({ pusher: pusherFor(stage.earshot), feed: "webhooks", endpoint: stage.endpoint });
-  stage.carrier.receive = gate.receiver();
-  await gate.start();
-  const letThrough = stage.carrier.hold();
-  const channel = makePusher(stage.earshot).subscribe("jobs");
-  const progress = heard(channel, "progress");
-  await once(channel, "pusher:subscription_succeeded");
-  expect(await gate.trigger("jobs", "progress", "complete")).toBe(false);
-  letThrough();
-  await until("it is heard", () => progress.length === 1);
-  await stage.earshot.kill();
-  await stage.earshot.restart();
-  await until("it saves again", async () => !(await gate.trigger("others", "progress", 1).catch(() => true)));
-  await gate.trigger("jobs", "progress", "after");
-  await until("the client is back", () => channel.subscribed);
-  await until("what is published is heard", async () => {
-    await gate.trigger("jobs", "progress", "later");
-    return progress.includes("later");
-  });
-  await gate.close();
-});
+test.skipIf(redisProgram === undefined)(
+  "a gate with its memory and webhooks in one process asks no Redis",
+  async () => {
+    const gate = createGate({ pusher: pusherFor(stage.earshot), feed: "webhooks", endpoint: stage.endpoint });
+    stage.carrier.receive = gate.receiver();
+    await gate.start();
+    const letThrough = stage.carrier.hold();
+    const channel = makePusher(stage.earshot).subscribe("jobs");
+    const progress = heard(channel, "progress");
+    await once(channel, "pusher:subscription_succeeded");
+    expect(await gate.trigger("jobs", "progress", "complete")).toBe(false);
+    letThrough();
+    await until("it is heard", () => progress.length === 1);
+    await stage.earshot.kill();
+    await stage.earshot.restart();
+    await until(
+      "it saves again",
+      async () => !(await gate.trigger("others", "progress", 1).catch(() => true)),
+    );
+    await gate.trigger("jobs", "progress", "after");
+    await until("the client is back", () => channel.subscribed);
+    await until("what is published is heard", async () => {
+      await gate.trigger("jobs", "progress", "later");
+      return progress.includes("later");
+    });
+    await gate.close();
+  },
+);
