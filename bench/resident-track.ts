@@ -18,6 +18,11 @@ export class ResidentTrack {
     this.#clock = setInterval(() => this.#take(), EVERY_MS);
   }
 
+  stop(): Promise<void> {
+    clearInterval(this.#clock);
+    return Promise.resolve();
+  }
+
   end(): Figures {
     clearInterval(this.#clock);
     this.#take();

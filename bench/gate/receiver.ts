@@ -88,8 +88,10 @@ class Receiver {
 
   /** It was answered before, so the server will not send it again. */
   #apply(request: Request): void {
-    void this.#receive(request).then(({ status }) => {
-      if (status >= 300) this.#report.refusedLate++;
+    void this.#receive(request).then(async (answer) => {
+      if (answer.ok) return;
+      this.#report.refusedLate++;
+      console.log(`a webhook that had been answered was refused: ${answer.status} ${await answer.text()}`);
     });
   }
 }

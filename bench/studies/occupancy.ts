@@ -46,7 +46,7 @@ export const occupancy: Study = {
     { flag: "warm-up", default: 15, doc: "seconds of the same before" },
   ],
   quick: { channels: 20_000, seconds: 10, "warm-up": 5 },
-  runs: 2,
+  runs: 1,
   connections: (sizes) => size(sizes, "connections"),
   remarks: (sizes) => [
     `${size(sizes, "channels") - size(sizes, "vacant")} channels are occupied at any time; each transition is of the channel that waited longest, vacant for ${vacantMs(populationOf(sizes), size(sizes, "rate")) / 1_000} s in between`,
@@ -167,6 +167,7 @@ async function play(mode: string, sizes: Sizes, teardown: Teardown): Promise<Fig
     receiver: () => receiver.cpuSeconds(),
   });
   const track = new ResidentTrack(() => server.residentKib());
+  teardown.add(() => track.stop());
   const report = await crowd.ask({ order: "turn", perSecond, seconds: size(sizes, "seconds") });
   const { seconds, cpuSeconds, foreignPercent } = meter.read();
   const resident = track.end();

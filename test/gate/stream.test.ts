@@ -68,7 +68,7 @@ describe("a gate that reads the stream", () => {
     );
     await until("all are heard", () => results.every(({ complete }) => complete.length > 0));
     for (const { name, complete } of results) expect(complete).toEqual([name]);
-    expect(gate.counters.sent).toBe(50);
+    await until("each call is counted", () => gate.counters.sent === 50); // a 2xx may come after its event
     expect(gate.counters.saved).toBe(0);
   });
 

@@ -40,10 +40,12 @@ export function heard(of: Bindable, event: string): unknown[] {
   return found;
 }
 
+const PATIENCE_MS = 30_000; // pusher-js waits 15 s where it found the port closed, as it does on a busy machine
+
 /** The first time that a connection or channel is told something under this name. */
 export async function once(of: Bindable, event: string): Promise<unknown> {
   const found = heard(of, event);
-  await until(`the client hears ${event}`, () => found.length > 0);
+  await until(`the client hears ${event}`, () => found.length > 0, PATIENCE_MS);
   return found[0];
 }
 

@@ -66,7 +66,8 @@ describe("an event", () => {
     const talker = await arrive(earshot, ["presence-room", "private-room", "cache-price"]);
     talker.send({ event: "client-typing", channel: "presence-room", data: { on: true } });
     talker.send({ event: "client-typing", channel: "private-room", data: '{"on":true}' });
-    await talker.settled();
+    const said = () => logOf(earshot).filter(({ name }) => name === "client_event");
+    await until("both are written down", () => said().length === 2);
     talker.close();
     const ended = [
       "channel_vacated cache-price",
