@@ -26,7 +26,8 @@ export function subjectKey({ appId, channel, userId }: Subject): string {
 
 /**
  * Where *actual* and *announced* differ, and since when without a break. What came is announced at once; what is gone
- * after `vacatedDelayMs`, and never before the process has settled nor once it is being stopped.
+ * after `vacatedDelayMs`, and never before the process has settled nor once it is being stopped. Who came and left
+ * before that could be announced was there all the same: such a visit stands in both lists, and is told as both.
  */
 export class Differences {
   /** In the order in which they arose: a channel before its members. */
@@ -35,6 +36,7 @@ export class Differences {
   readonly #departures = new Map<string, Difference>();
   readonly #clock: Clock;
   readonly #vacatedDelayMs: number;
+  #keepsVisits = true;
   #settledMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: { clock: Clock; vacatedDelayMs: number }) {
@@ -52,16 +54,32 @@ export class Differences {
     this.#settledMs = Number.POSITIVE_INFINITY;
   }
 
-  /** To be called whenever one of the two has changed. */
+  /** To be called whenever *actual* has changed. */
   compare(subject: Subject, actual: boolean, announced: boolean): void {
     const key = subjectKey(subject);
-    if (actual || !announced) this.#departures.delete(key);
-    if (!actual || announced) this.#arrivals.delete(key);
-    if (actual === announced) return;
-    const list = actual ? this.#arrivals : this.#departures;
+    if (actual) this.#departures.delete(key);
+    const isUntold = this.#arrivals.has(key);
+    if (!actual && isUntold && !this.#keepsVisits) this.#arrivals.delete(key);
+    else if (actual ? !announced : announced || isUntold) this.#differ(key, subject, actual);
+  }
+
+  #differ(key: string, subject: Subject, isPresent: boolean): void {
+    const list = isPresent ? this.#arrivals : this.#departures;
     if (list.has(key)) return;
-    const { monotonicMs, wallMs } = { monotonicMs: this.#clock.monotonicMs(), wallMs: this.#clock.wallMs() };
-    list.set(key, { ...subject, isPresent: actual, occurredMs: wallMs, sinceMs: monotonicMs });
+    const occurredMs = this.#clock.wallMs();
+    list.set(key, { ...subject, isPresent, occurredMs, sinceMs: this.#clock.monotonicMs() });
+  }
+
+  /** To be called when a change has been announced. */
+  settled(change: Change): void {
+    (change.isPresent ? this.#arrivals : this.#departures).delete(subjectKey(change));
+  }
+
+  /** While nothing can be announced, visits are not kept: nobody knows how many there will be. */
+  keepVisits(keepsVisits: boolean): void {
+    this.#keepsVisits = keepsVisits;
+    if (keepsVisits) return;
+    for (const key of this.#arrivals.keys()) if (this.#departures.delete(key)) this.#arrivals.delete(key);
   }
 
   /** The changes that are due now, in the order in which they are to be told; at most so many of each kind. */
@@ -69,7 +87,8 @@ export class Differences {
     const arrivals = [...this.#arrivals.values().take(limit)];
     const departures: Change[] = [];
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs < this.#settledMs) return { arrivals, departures };
+    const isBehind = this.#arrivals.size > limit; // a visit's arrival must not come after its departure
+    if (nowMs < this.#settledMs || isBehind) return { arrivals, departures };
     for (const difference of this.#departures.values()) {
       if (difference.sinceMs + this.#vacatedDelayMs > nowMs || departures.length === limit) break;
       departures.push(difference);

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,14 +26,14 @@ class Life {
   recoveries = 0;
   #sockets = 0;
 
-  constructor(folder: string, clock: ManualClock) {
+  constructor(folder: string, clock: ManualClock, vacatedDelayMs = DELAY_MS) {
     this.alarm = new ManualAlarm(clock);
     this.ledger = new Ledger(join(folder, "outbox.db"));
     this.announcer = new LocalAnnouncer({
       ledger: this.ledger,
       clock,
       later: this.alarm.later,
-      vacatedDelayMs: DELAY_MS,
+      vacatedDelayMs,
       commitGapMs: 10,
       subscriptions: (appId, channel) => this.occupancy.counts(appId, channel).subscriptions,
       trouble: (problem) => this.troubles.push(problem),
@@ -149,6 +149,72 @@ test("tells a channel before its members come, and after they have gone", () => 
     "member_removed presence-room ann",
     "channel_vacated presence-room",
   ]);
+});
+
+describe("a visit that is over before it could be announced", () => {
+  test("is told all the same: first that somebody came, after the delay that nobody is there", () => {
+    life.join("presence-room", "ann");
+    life.leave("presence-room", "ann");
+    life.alarm.advance(DELAY_MS - 1);
+    expect(life.told()).toEqual(["channel_occupied presence-room", "member_added presence-room ann"]);
+    life.alarm.advance(1);
+    expect(life.told().slice(2)).toEqual([
+      "member_removed presence-room ann",
+      "channel_vacated presence-room",
+    ]);
+  });
+
+  test("and of which there are many, is told once where somebody stays in the end", () => {
+    for (let i = 0; i < 3; i++) {
+      life.join("news");
+      life.leave("news");
+    }
+    life.join("news");
+    life.alarm.advance(DELAY_MS * 2);
+    expect(life.told()).toEqual(["channel_occupied news"]);
+  });
+
+  test("is never told the wrong way round, however many wait", () => {
+    const channels = Array.from({ length: 5_000 }, (_, index) => `c${index}`);
+    const slow = new Life(mkdtempSync(join(folder, "slow-")), clock, 0).listen();
+    slow.alarm.advance(SETTLE_MS);
+    for (const channel of channels) slow.join(channel);
+    for (const channel of channels) slow.leave(channel);
+    slow.alarm.advance(1_000);
+    const occupied = channels.map((channel) => `channel_occupied ${channel}`);
+    const vacated = channels.map((channel) => `channel_vacated ${channel}`);
+    expect(slow.told()).toEqual([...occupied, ...vacated]);
+    slow.kill();
+  });
+
+  test("takes no memory while the outbox cannot be written, and is told again when it can", () => {
+    const other = new Database(join(folder, "outbox.db"));
+    other.run("BEGIN IMMEDIATE");
+    life.join("before");
+    life.leave("before");
+    life.alarm.advance(10);
+    life.join("meanwhile");
+    life.leave("meanwhile");
+    life.join("stays");
+    other.run("ROLLBACK");
+    other.close();
+    life.alarm.advance(500);
+    expect(life.told()).toEqual(["channel_occupied stays"]);
+    life.join("after");
+    life.leave("after");
+    life.alarm.advance(DELAY_MS);
+    expect(life.told().slice(1)).toEqual(["channel_occupied after", "channel_vacated after"]);
+  });
+
+  test("and that a planned stop cuts short, is left for the next process to end", () => {
+    life.join("news");
+    life.leave("news");
+    life.stop();
+    expect(life.told()).toEqual(["channel_occupied news"]);
+    next();
+    life.alarm.advance(SETTLE_MS);
+    expect(life.told()).toEqual(["channel_vacated news"]);
+  });
 });
 
 test("tells nobody of the protocol's own channels", () => {

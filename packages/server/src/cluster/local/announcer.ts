@@ -222,13 +222,11 @@ export class LocalAnnouncer implements Outbox {
     }
     this.#moments = this.#moments.slice(moments.length);
     for (const { appId } of moments) this.#app(appId).held--;
-    for (const change of [...arrivals, ...departures])
-      this.#differences.compare(change, change.isPresent, change.isPresent);
+    for (const change of [...arrivals, ...departures]) this.#differences.settled(change);
     const endedMs = this.#parts.clock.monotonicMs();
     const restMs = Math.min(MAX_REST_MS, (endedMs - beganMs) * REST_AFTER_COMMIT);
     this.#nextCommitMs = endedMs + Math.max(this.#parts.commitGapMs, restMs);
-    if (this.#problem !== undefined) this.#parts.recovered();
-    this.#problem = undefined;
+    if (this.#problem !== undefined) this.#recover();
     for (const [appId, own] of Map.groupBy(entries, (entry) => entry.appId)) this.#committed(appId, own);
     return true;
   }
@@ -258,8 +256,15 @@ export class LocalAnnouncer implements Outbox {
     for (const listener of this.#listeners) listener(appId, entries);
   }
 
+  #recover(): void {
+    this.#problem = undefined;
+    this.#differences.keepVisits(true);
+    this.#parts.recovered();
+  }
+
   #fail(problem: unknown): void {
     if (this.#problem === undefined) this.#parts.trouble(problem);
+    this.#differences.keepVisits(false);
     this.#problem = problem instanceof Error ? problem.message : String(problem);
     if (!this.#isClosed) this.#setAlarm(this.#parts.clock.monotonicMs() + RETRY_MS);
   }
