@@ -2,12 +2,19 @@ import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 
 const DAY_MS = 86_400_000;
 
-/** PEM texts of a new key and a certificate for localhost and 127.0.0.1 that it has signed itself, good for a day. */
-export function selfSigned(commonName: string): { readonly cert: string; readonly key: string } {
+/**
+ * PEM texts of a new key and a certificate for a name and 127.0.0.1 that it has signed itself, good for a day.
+ *
+ * @param dnsName which the certificate is for
+ */
+export function selfSigned(
+  commonName: string,
+  dnsName = "localhost",
+): { readonly cert: string; readonly key: string } {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const name = sequence(set(sequence(identifier("550403"), der(0x0c, Buffer.from(commonName)))));
-  const localhost = [der(0x82, Buffer.from("localhost")), der(0x87, Buffer.from([127, 0, 0, 1]))];
-  const alternativeNames = sequence(identifier("551d11"), der(0x04, sequence(...localhost)));
+  const names = [der(0x82, Buffer.from(dnsName)), der(0x87, Buffer.from([127, 0, 0, 1]))];
+  const alternativeNames = sequence(identifier("551d11"), der(0x04, sequence(...names)));
   const signedPart = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),

@@ -1,10 +1,11 @@
-import { lookup as resolveByName } from "node:dns/promises";
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
 import type { Clock } from "#core/ports";
-import { type Answered, exchange } from "./exchange.ts";
-import { addressProblem, type Targets } from "./targets.ts";
+import { type Connection, Connections, type Target } from "./connections.ts";
+import { Deadline } from "./deadline.ts";
+import { type Answered, exchange, type Outcome, type Unanswered } from "./exchange.ts";
+import { addressIn, Names, type Resolve } from "./names.ts";
+import type { Targets } from "./targets.ts";
 
 export interface WebhookRequest {
   readonly url: string;
@@ -13,12 +14,7 @@ export interface WebhookRequest {
 }
 
 /** What became of one attempt. A status counts, whatever became of the body that followed it. */
-export type SendResult =
-  | (Answered & { readonly durationMs: number })
-  | { readonly answered: false; readonly problem: string; readonly durationMs: number };
-
-/** All addresses of a name. Rejects where there are none. */
-export type Resolve = (hostname: string) => Promise<readonly string[]>;
+export type SendResult = (Answered | Unanswered) & { readonly durationMs: number };
 
 export interface SenderParts {
   /** From the start of an attempt to the end of its answer. */
@@ -30,97 +26,161 @@ export interface SenderParts {
   readonly ca?: string;
 }
 
-const IDLE_MS = 4_000; // ours: below the 5 s after which Node's servers hang up
-const MAX_IDLE_SOCKETS = 64; // ours: as many lanes as four endpoints of one host have
+/** One request on its way. */
+interface Attempt {
+  readonly url: URL;
+  readonly headers: Headers;
+  readonly body: string;
+  readonly deadline: Deadline;
+}
 
 /** Ours to say, because they say how the request is framed. */
 const FRAMING = new Set(["connection", "content-length", "expect", "host", "transfer-encoding", "upgrade"]);
 
+const STOPPING = "the server is stopping";
+
 /**
  * Makes requests to receivers, which may be anybody's. Follows no redirect, connects to no address that the targets
- * policy refuses, and keeps connections for the next request.
+ * policy refuses, asks no proxy, and keeps connections for the next request.
  */
 export class Sender {
   readonly #timeoutMs: number;
-  readonly #targets: Targets;
   readonly #clock: Pick<Clock, "monotonicMs">;
-  readonly #resolve: Resolve;
-  readonly #ca: { readonly ca?: string };
-  readonly #http = new HttpAgent({ keepAlive: true, timeout: IDLE_MS, maxFreeSockets: MAX_IDLE_SOCKETS });
-  readonly #https = new HttpsAgent({ keepAlive: true, timeout: IDLE_MS, maxFreeSockets: MAX_IDLE_SOCKETS });
-  readonly #closing = new AbortController();
+  readonly #names: Names;
+  readonly #connections: Connections;
+  readonly #underWay = new Set<Deadline>();
+  #closed = false;
 
   constructor({ timeoutMs, targets, clock, resolve = allAddresses, ca }: SenderParts) {
     this.#timeoutMs = timeoutMs;
-    this.#targets = targets;
     this.#clock = clock;
-    this.#resolve = resolve;
-    this.#ca = ca === undefined ? {} : { ca };
+    this.#names = new Names({ resolve, targets, clock });
+    this.#connections = new Connections(clock, ca);
   }
 
   /** Never rejects. */
   async send(request: WebhookRequest): Promise<SendResult> {
     const startMs = this.#clock.monotonicMs();
-    const durationMs = () => Math.round(this.#clock.monotonicMs() - startMs);
-    const failed = (problem: string) => ({ answered: false, problem, durationMs: durationMs() }) as const;
-
-    const url = URL.parse(request.url);
-    if (url?.protocol !== "http:" && url?.protocol !== "https:")
-      return failed("the URL is none of http or https; give the endpoint another one");
-    const literal = url.hostname.replace(/^\[|\]$/g, "");
-    // A connection to an address looks nothing up.
-    const problem = isIP(literal) === 0 ? undefined : addressProblem(literal, this.#targets);
-    if (problem !== undefined) return failed(problem);
-
-    const headers = { ...withoutFraming(request.headers), "Content-Length": Buffer.byteLength(request.body) };
-    const attempt = (agent: HttpAgent | HttpsAgent | false) =>
-      exchange({
-        url,
-        options: { method: "POST", headers, agent, lookup: this.#lookup, ...this.#ca },
-        body: request.body,
-        timeoutMs: this.#timeoutMs,
-        leftMs: Math.max(0, this.#timeoutMs - (this.#clock.monotonicMs() - startMs)),
-        closing: this.#closing.signal,
-      });
-    let result = await attempt(url.protocol === "https:" ? this.#https : this.#http);
-    if (result.answered === false && result.wasStale) result = await attempt(false);
-    return result.answered ? { ...result, durationMs: durationMs() } : failed(result.problem);
+    const result = await this.#send(request);
+    return { ...result, durationMs: Math.round(this.#clock.monotonicMs() - startMs) };
   }
 
   /** Breaks off what is under way. */
   close(): void {
-    this.#closing.abort();
-    this.#http.destroy();
-    this.#https.destroy();
+    this.#closed = true;
+    for (const deadline of this.#underWay) deadline.breakOff(STOPPING);
+    this.#connections.close();
   }
 
-  /**
-   * Asked once for each new connection, which then goes to one of the addresses that it returns and to no other: what
-   * the name means a moment later does not matter.
-   */
-  readonly #lookup: LookupFunction = (hostname, options, callback) => {
-    this.#allowedAddresses(hostname).then(
-      (allowed) => {
-        if (options.all === true) callback(null, allowed);
-        else callback(null, allowed[0]?.address ?? "", allowed[0]?.family ?? 0);
-      },
-      (problem) => callback(problem instanceof Error ? problem : new Error(String(problem)), []),
-    );
-  };
+  async #send(request: WebhookRequest): Promise<Answered | Unanswered> {
+    if (this.#closed) return failed(STOPPING);
+    const url = URL.parse(request.url);
+    if (url?.protocol !== "http:" && url?.protocol !== "https:")
+      return failed("the URL is none of http or https; give the endpoint another one");
+    const headers = headersOf(request, url);
+    if (typeof headers === "string") return failed(headers);
 
-  async #allowedAddresses(hostname: string): Promise<{ address: string; family: number }[]> {
-    const addresses = await this.#resolve(hostname);
-    const problems = addresses.map((address) => addressProblem(address, this.#targets));
-    const allowed = addresses.filter((_, index) => problems[index] === undefined);
-    if (allowed.length === 0) throw new Error(`${hostname} leads to ${problems[0] ?? "no address"}`);
-    return allowed.map((address) => ({ address, family: isIP(address) }));
+    const deadline = new Deadline(
+      this.#timeoutMs,
+      `${url.host} did not answer within ${this.#timeoutMs} ms (webhooks.timeoutMs)`,
+    );
+    this.#underWay.add(deadline);
+    try {
+      return await this.#attempt({ url, headers, body: request.body, deadline });
+    } finally {
+      deadline.clear();
+      this.#underWay.delete(deadline);
+    }
+  }
+
+  async #attempt(attempt: Attempt): Promise<Answered | Unanswered> {
+    const targets = await this.#targetsOf(attempt);
+    if (typeof targets === "string") return failed(attempt.deadline.problem ?? targets);
+    const outcome = (await this.#onKept(attempt, targets)) ?? (await this.#onNew(attempt, targets));
+    return outcome.answered
+      ? { answered: true, status: outcome.status, body: outcome.body }
+      : failed(outcome.problem);
+  }
+
+  /** Where the request may go, or why it goes nowhere. */
+  async #targetsOf({ url, deadline }: Attempt): Promise<readonly Target[] | string> {
+    const isName = addressIn(url.hostname) === undefined;
+    try {
+      const found = this.#names.addressesOf(url.hostname);
+      const addresses = found instanceof Promise ? await deadline.before(found) : found;
+      return addresses.map((address) => ({
+        protocol: url.protocol === "https:" ? "https:" : "http:",
+        host: url.host,
+        address,
+        serverName: isName ? url.hostname.replace(/\.$/, "") : undefined,
+      }));
+    } catch (problem) {
+      const text = problem instanceof Error ? problem.message : String(problem);
+      return isName ? `${url.host} did not answer: ${text}` : text;
+    }
+  }
+
+  /** Undefined where there is no kept connection that the receiver has not hung up on: then a new one may do. */
+  async #onKept(attempt: Attempt, targets: readonly Target[]): Promise<Outcome | undefined> {
+    for (const target of targets) {
+      const connection = this.#connections.take(target);
+      if (connection === undefined) continue;
+      const outcome = await this.#exchange(attempt, target, connection);
+      return outcome.answered || outcome.end === "other" ? outcome : undefined;
+    }
+    return undefined;
+  }
+
+  /** Goes on to the next address where nothing was sent to the one before. */
+  async #onNew(attempt: Attempt, targets: readonly Target[]): Promise<Outcome> {
+    let outcome: Outcome = { ...failed(`${attempt.url.host} leads to no address`), end: "other" };
+    for (const target of targets) {
+      outcome = await this.#exchange(attempt, target, this.#connections.open(target));
+      if (outcome.answered || outcome.end !== "refused") break;
+    }
+    return outcome;
+  }
+
+  async #exchange(attempt: Attempt, target: Target, connection: Connection): Promise<Outcome> {
+    const { url, headers, body, deadline } = attempt;
+    const outcome = await exchange({
+      session: connection.session,
+      url: pinned(url, target.address),
+      host: url.host,
+      headers,
+      body,
+      deadline,
+    });
+    if (outcome.answered && outcome.isReusable && !this.#closed) this.#connections.keep(connection);
+    else connection.session.close();
+    return outcome;
   }
 }
 
 async function allAddresses(hostname: string): Promise<readonly string[]> {
-  return (await resolveByName(hostname, { all: true })).map(({ address }) => address);
+  return (await lookup(hostname, { all: true })).map(({ address }) => address);
 }
 
-function withoutFraming(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !FRAMING.has(name.toLowerCase())));
+/** The URL with an address in place of the name, so that nobody looks the name up once more. */
+function pinned(url: URL, address: string): string {
+  const host = isIP(address) === 6 ? `[${address}]` : address;
+  return `${url.protocol}//${host}${url.port === "" ? "" : `:${url.port}`}${url.pathname}${url.search}`;
+}
+
+/** Or what is wrong with the headers. */
+function headersOf(request: WebhookRequest, url: URL): Headers | string {
+  const headers = new Headers();
+  try {
+    for (const [name, value] of Object.entries(request.headers))
+      if (!FRAMING.has(name.toLowerCase())) headers.set(name, value);
+    headers.set("Host", url.host);
+    return headers;
+  } catch (problem) {
+    const text = problem instanceof Error ? problem.message : String(problem);
+    return `the request cannot be sent: ${text}; change the endpoint's headers`;
+  }
+}
+
+function failed(problem: string): Unanswered {
+  return { answered: false, problem };
 }
