@@ -1,4 +1,5 @@
 /** What a restart announces: nothing of those who come back, everything of those who do not, and nothing too soon. */
+import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -6,9 +7,11 @@ import { signedUrl } from "../support/api.ts";
 import { type Earshot, startEarshot } from "../support/earshot.ts";
 import { FallbackClient } from "../support/fallback-client.ts";
 import { announced, announcements, arrive, everythingIsAnnounced, logOf } from "../support/occupancy.ts";
+import { runProgram } from "../support/program.ts";
 import { decidedMs } from "../support/server-log.ts";
 import { TWENTIETH, twentieth } from "../support/twentieth.ts";
 import { until } from "../support/until.ts";
+import { addWebhook } from "../support/webhook-endpoint.ts";
 
 const CHANNELS = ["news", "presence-room"];
 const COMINGS = ["channel_occupied news", "channel_occupied presence-room", "member_added presence-room u-7"];
@@ -105,5 +108,42 @@ test("a planned stop is told from a crash: what settles longer after it is the p
   const last = logOf(server).at(-1) ?? neverTold;
   expect(decidedMs(last)).toBeLessThan(listeningMs(server) + 1_900);
 });
+
+test("what an app has left that is deleted while no server runs is forgotten by the next one", async () => {
+  const server = await start();
+  const made = await runProgram(["apps", "create", "--name", "doomed", "--data", server.dataDir, "--json"]);
+  const { id, keys }: { id: string; keys: [{ key: string; secret: string }] } = JSON.parse(made);
+  const endpoint = { events: ["channel_occupied"] as const, appId: id };
+  await addWebhook(server, "http://127.0.0.1:1/", endpoint);
+  await server.updateApp("--enabled", "true");
+  await arrive({ ...server, app: { id, ...keys[0] } }, CHANNELS);
+  await arrive(server, ["news"]);
+  await announced(server, "channel_occupied news");
+  const left = () => leftOf(server.dataDir, id);
+  await until("both files know the app", () => left().every((rows) => rows > 0));
+  await server.kill();
+  await runProgram(["apps", "delete", id, "--data", server.dataDir]);
+  await server.restart();
+  await until("nothing of it is left", () => left().every((rows) => rows === 0), 20_000);
+  await announced(server, "channel_occupied news", "channel_vacated news");
+});
+
+/** Rows of an app: states, entries, endpoints that are not gone. */
+function leftOf(dataDir: string, appId: string): number[] {
+  const count = (file: string, table: string, which = "") => {
+    const database = new Database(join(dataDir, file), { readonly: true });
+    const query = database.query<{ count: number }, [string]>(
+      `SELECT count(*) AS count FROM ${table} WHERE app_id = ? ${which}`,
+    );
+    const found = query.get(appId)?.count ?? 0;
+    database.close();
+    return found;
+  };
+  return [
+    count("outbox.db", "announced"),
+    count("outbox.db", "entries"),
+    count("deliveries.db", "endpoints", "AND state <> 'gone'"),
+  ];
+}
 
 const neverTold = { version: 0 };

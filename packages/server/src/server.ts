@@ -21,6 +21,7 @@ import { Taps } from "#core/taps";
 import { Users } from "#core/users";
 import { Watchlists } from "#core/watchlists";
 import type { Log } from "#observe/log";
+import { Checkpoints } from "#store/checkpoints";
 import { Api } from "#transport/api/api";
 import { Authenticator } from "#transport/api/authenticate";
 import { CertificateProblem, readCertificate, watchCertificate } from "#transport/certificate";
@@ -38,6 +39,7 @@ import { NativeTopics } from "#transport/topics";
 import { websocketHandler } from "#transport/websocket";
 import { DeliveryStore } from "#webhooks/delivery-store";
 import { Sender } from "#webhooks/sender";
+import { Turns } from "#webhooks/turns";
 import { Webhooks } from "#webhooks/webhooks";
 
 const TICK_MS = 1_000;
@@ -84,7 +86,11 @@ export function startServer({
 
   const fallbackTopics = new FallbackTopics();
   const topics = new NativeTopics(fallbackTopics);
-  const ledger = new Ledger(join(settings["data.dir"], "outbox.db"));
+  const checkpoints = new Checkpoints(clock, (problem) =>
+    log.error({ problem }, "a checkpoint failed: writing makes its own, and clients may feel it"),
+  );
+  const outboxFile = join(settings["data.dir"], "outbox.db");
+  const ledger = new Ledger(outboxFile, { checkpoint: checkpoints.of(outboxFile) });
   const announcer = new LocalAnnouncer({
     ledger,
     clock,
@@ -148,8 +154,10 @@ export function startServer({
       ),
   };
 
+  const deliveriesFile = join(settings["data.dir"], "deliveries.db");
   const deliveries = new DeliveryStore({
-    file: join(settings["data.dir"], "deliveries.db"),
+    file: deliveriesFile,
+    checkpoint: checkpoints.of(deliveriesFile),
     later: systemAlarm,
     log,
   });
@@ -167,6 +175,7 @@ export function startServer({
     clock,
     chance: systemChance(),
     later: systemAlarm,
+    inTurn: new Turns().add,
     settings: {
       paceMs: settings["webhooks.paceMs"],
       retryBaseMs: settings["webhooks.retryBaseMs"],
@@ -292,6 +301,7 @@ export function startServer({
       announcer.stop();
       await webhooks.stop();
       sender.close();
+      await checkpoints.close();
       deliveries.close();
       ledger.close();
     },

@@ -175,6 +175,9 @@ export interface Outbox {
    * 10 minutes, at most 100,000 of them. What an app that is gone has left goes with `forget`.
    */
   trim(appId: string, delivered: number): Answer<void>;
+  /** The ids of apps that have left anything which `forget` would delete. */
+  remembered(): Answer<readonly string[]>;
+  /** Deletes all of it. Its versions go on where they were. */
   forget(appId: string): Answer<void>;
 }
 
@@ -253,8 +256,24 @@ export interface AppStore {
   /** The app that holds this key, and the pair; also for a revoked pair. */
   byKey(key: string): { readonly app: App; readonly pair: AppKey } | undefined;
   all(): readonly App[];
+  /**
+   * Whether there certainly is no such app, so that what it has left may be deleted. False where it exists and is not
+   * valid, and where the store is away or, as a wrong one would, holds no app at all.
+   */
+  isGone(id: string): boolean;
   /** Called after a change with the app's next version, or undefined where it was deleted. Returns the way out. */
   onChange(listener: (appId: string, app: App | undefined) => void): () => void;
+}
+
+/** Checkpoints of one SQLite file, made on another thread, because they wait for the disk. */
+export interface Checkpoint {
+  /** Pages of its log at which the connection that writes makes one itself, because none came in time. */
+  readonly lastResortPages: number;
+  /**
+   * To be called when something was written and before more is. Where it is time for one, it is made now. `done` is
+   * called when writing may go on, at once where it is not time.
+   */
+  make(done: () => void): void;
 }
 
 export interface Clock {

@@ -108,6 +108,20 @@ onEachDatabase(({ place, open }) => {
     expect(lines.join("")).toContain("maxBatchEvents = -5");
   });
 
+  test("an app is gone when the store holds others, and not this one in any form", async () => {
+    const database = await open(await place());
+    const empty = await start(database);
+    expect(empty.isGone("4711")).toBe(false);
+    const broken = await new Apps(database).create();
+    await database.write(async (sql) => {
+      await sql`UPDATE earshot_apps SET limits = ${`{"maxBatchEvents":-5}`} WHERE id = ${broken.id}`;
+    });
+    const directory = await start(database);
+    expect(directory.byId(broken.id)).toBeUndefined();
+    expect(directory.isGone(broken.id)).toBe(false);
+    expect(directory.isGone("4711")).toBe(true);
+  });
+
   test("a limit that this version does not know is left alone", async () => {
     const database = await open(await place());
     const { id } = await new Apps(database).create();
@@ -129,6 +143,7 @@ onPostgres(({ place, open }, server) => {
     await directory.refresh();
     expect(directory.byId(app.id)).toEqual(app);
     expect(directory.isCurrent).toBe(false);
+    expect(directory.isGone("4711")).toBe(false);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain("those last known stay in force");
     expect(lines[0]).not.toContain(encodeURIComponent(new URL(there.url).password));

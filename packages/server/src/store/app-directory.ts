@@ -27,6 +27,8 @@ export class AppDirectory implements AppStore {
   readonly #listeners = new Set<(appId: string, app: App | undefined) => void>();
   #apps: ReadonlyMap<string, App> = new Map();
   #keys: ReadonlyMap<string, KeyHolder> = new Map();
+  /** Of all rows that were read, also of those that are not valid. */
+  #storedIds: ReadonlySet<string> = new Set();
   #changes = -1;
   #away = false;
   #refreshing: Promise<void> | undefined;
@@ -57,6 +59,10 @@ export class AppDirectory implements AppStore {
 
   all(): readonly App[] {
     return [...this.#apps.values()];
+  }
+
+  isGone(id: string): boolean {
+    return !this.#away && this.#storedIds.size > 0 && !this.#storedIds.has(id);
   }
 
   onChange(listener: (appId: string, app: App | undefined) => void): () => void {
@@ -113,6 +119,7 @@ export class AppDirectory implements AppStore {
     if (news === undefined) return;
     const before = this.#apps;
     this.#apps = this.#make(news.stored);
+    this.#storedIds = new Set(news.stored.map(({ id }) => id));
     this.#keys = new Map(
       [...this.#apps.values()].flatMap((app) => app.keys.map((pair) => [pair.key, { app, pair }] as const)),
     );

@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import type { Checkpoint } from "#core/ports";
 import type { Log } from "#observe/log";
 import { ATTEMPT_BOUNDS, type AttemptBounds, AttemptBuffer } from "./attempt-buffer.ts";
 import type { AttemptRow } from "./attempt-table.ts";
@@ -16,6 +17,7 @@ export interface DeliveryStoreParts {
   readonly later: (ms: number, act: () => void) => () => void;
   readonly log: Log;
   readonly bounds?: AttemptBounds;
+  readonly checkpoint?: Checkpoint;
 }
 
 interface Work {
@@ -43,6 +45,8 @@ export class DeliveryStore {
   constructor(parts: DeliveryStoreParts) {
     this.#parts = parts;
     this.#db = openDeliveryFile(parts.file, 0); // patience would stop the whole server
+    if (parts.checkpoint !== undefined)
+      this.#db.run(`PRAGMA wal_autocheckpoint = ${parts.checkpoint.lastResortPages}`);
     this.#tables = new DeliveryTables(this.#db);
     this.#attempts = new AttemptBuffer(this.#tables.attempts.sums(), parts.bounds ?? ATTEMPT_BOUNDS);
   }
@@ -71,8 +75,11 @@ export class DeliveryStore {
 
   /** Writes what waits. */
   flush(): boolean {
-    const isNothing = this.#lanes.size === 0 && this.#attempts.isEmpty && this.#works.length === 0;
-    return isNothing || this.#commit();
+    return !this.#hasWaiting || this.#commit();
+  }
+
+  get #hasWaiting(): boolean {
+    return this.#lanes.size > 0 || !this.#attempts.isEmpty || this.#works.length > 0;
   }
 
   /** What is written, and all that waited before. Undefined while the file cannot be read or written. */
@@ -117,9 +124,16 @@ export class DeliveryStore {
   #flushSoon(): void {
     if (this.#isClosed || this.#cancelFlush !== undefined) return;
     this.#cancelFlush = this.#parts.later(FLUSH_GAP_MS, () => {
-      this.#cancelFlush = undefined;
-      if (!this.flush()) this.#flushSoon();
+      this.flush();
+      const { checkpoint } = this.#parts;
+      if (checkpoint === undefined) this.#flushed();
+      else checkpoint.make(() => this.#flushed());
     });
+  }
+
+  #flushed(): void {
+    this.#cancelFlush = undefined;
+    if (this.#hasWaiting) this.#flushSoon();
   }
 
   #commit(run?: (tables: DeliveryTables) => void, afterAttempts?: (tables: DeliveryTables) => void): boolean {

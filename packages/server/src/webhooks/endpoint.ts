@@ -119,7 +119,7 @@ export class Endpoint implements LaneHost {
       lane.offer(entry);
       woken.add(lane);
     }
-    for (const lane of woken) lane.wake();
+    for (const lane of woken) this.parts.inTurn(() => lane.wake());
     if (woken.size > 0) this.#census.relieve();
   }
 

@@ -175,11 +175,12 @@ export class Lane {
   }
 
   #pace(ms: number): void {
-    const stopWaiting = this.#host.parts.later(ms, () => {
-      this.#state = { state: "idle" };
-      this.#proceed();
-    });
-    this.#state = { state: "pacing", stopWaiting };
+    const { later, inTurn } = this.#host.parts;
+    const pacing: LaneState = { state: "pacing", stopWaiting: later(ms, () => inTurn(goOn)) };
+    const goOn = () => {
+      if (this.#state === pacing) this.hurry();
+    };
+    this.#state = pacing;
   }
 
   get #mostEvents(): number {

@@ -28,6 +28,8 @@ export interface WebhooksParts {
   readonly chance: Chance;
   /** Returns the way out. */
   readonly later: (ms: number, act: () => void) => () => void;
+  /** Soon, and not together with anything else that was asked for. */
+  readonly inTurn: (act: () => void) => void;
   readonly settings: WebhookSettings;
   /** What we call ourselves, such as `Earshot/1.0.0`. */
   readonly userAgent: string;

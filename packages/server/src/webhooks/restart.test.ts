@@ -54,6 +54,58 @@ describe("after a restart", () => {
     ]);
   });
 
+  test("an app that was deleted meanwhile is forgotten, and no other", async () => {
+    await play();
+    stage.apps.put({ ...draft(endpoint({ url: "http://other.test" })), id: "other" });
+    stage.receiver = () => UNREACHABLE;
+    for (const appId of [APP, "other"]) stage.outbox.occupied(appId, FIRST);
+    await stage.pass(1_000);
+    await stage.stop();
+    stage.apps.remove("other");
+    await stage.start();
+    await stage.pass(1_000);
+    expect(stage.outbox.forgotten).toEqual(["other"]);
+    const left = () => stage.store.read((tables) => tables.endpoints.all().map(({ appId }) => appId));
+    await stage.pass(20_000, 1_000);
+    expect(left()).toEqual([APP]);
+    expect(stage.progress().waiting).toBe(1);
+  });
+
+  test("what is kept of an app of which it is not certain that it is gone stays, and is taken up when it is there", async () => {
+    await play();
+    stage.receiver = () => UNREACHABLE;
+    stage.outbox.announce(APP, { name: "cache_miss", channel: FIRST });
+    await stage.pass(1_000);
+    await stage.stop();
+    stage.apps.remove(APP);
+    stage.apps.isGone = () => false;
+    await stage.start();
+    await stage.pass(20_000, 1_000);
+    expect(stage.outbox.forgotten).toEqual([]);
+    await stage.take();
+    stage.receiver = () => answered(200);
+    stage.apps.put(draft(endpoint()));
+    await stage.pass(10_000, 1_000);
+    expect(await stage.take()).toEqual([[`cache_miss ${FIRST}`]]);
+  });
+
+  test("a forgetting that fails is tried again", async () => {
+    await play();
+    stage.outbox.occupied(APP, FIRST);
+    await stage.stop();
+    stage.apps.remove(APP);
+    const forget = stage.outbox.forget.bind(stage.outbox);
+    let failures = 0;
+    stage.outbox.forget = (appId) => {
+      if (failures++ < 2) throw new Error("the disk is full");
+      forget(appId);
+    };
+    await stage.start();
+    await stage.pass(11_000, 1_000);
+    expect(stage.outbox.forgotten).toEqual([APP]);
+    expect(stage.log.lines.filter(({ level }) => level === "error")).toHaveLength(1);
+  });
+
   test("an acknowledgement that was not written down costs a repetition, and no more", async () => {
     await play();
     stage.outbox.occupied(APP, FIRST);

@@ -6,6 +6,7 @@ import { breathe, type WebhooksParts } from "./parts.ts";
 import { Wishes } from "./wishes.ts";
 
 const UNREADABLE_MS = 250; // ours: until the store is asked again
+const UNFORGOTTEN_MS = 5_000; // ours: until it is tried again
 const TEND_MS = 10_000; // ours: how often what is delivered and what is old is cleared away
 const WISHES_MS = 500; // ours: how often other processes are listened to
 const CLEAN_PAUSE_MS = 20; // ours: between two small steps
@@ -24,6 +25,8 @@ export class Webhooks implements WebhookStatus {
   readonly #tendedMs = new Map<string, number>();
   readonly #waysOut: (() => void)[] = [];
   readonly #alarms = new Map<string, () => void>();
+  /** What the store knew of endpoints at the start and nobody has taken up yet; undefined until it was read. */
+  #known: EndpointRow[] | undefined;
   #isStopping = false;
   readonly #wishes: Wishes;
 
@@ -33,8 +36,8 @@ export class Webhooks implements WebhookStatus {
   }
 
   /**
-   * The apps must be known by now: what is kept of an endpoint that no app has goes. Resolves when all endpoints are
-   * served.
+   * The apps must be known by now: what is kept of an endpoint that no app has goes, and what is kept of apps that were
+   * deleted while no server ran. Resolves when all endpoints are served.
    */
   async start(): Promise<void> {
     const { apps, outbox, store } = this.#parts;
@@ -42,13 +45,16 @@ export class Webhooks implements WebhookStatus {
       outbox.onCommitted((appId, entries) => this.#committed(appId, entries)),
       apps.onChange((appId, app) => void this.#follow(appId, app)),
     );
-    const rows = await this.#known();
-    const begun: Promise<void>[] = [];
-    for (const row of rows.filter(({ state }) => state !== "gone")) {
-      const isKnown = apps.byId(row.appId)?.webhooks.some(({ id }) => id === row.endpointId);
-      if (!isKnown) store.soon((tables) => tables.endpoints.setGone(row.key));
-    }
-    for (const app of apps.all()) begun.push(this.#follow(app.id, app, rows));
+    const rows = await this.#endpointRows();
+    const isGone = ({ appId, endpointId }: EndpointRow) => {
+      const app = apps.byId(appId);
+      return app === undefined ? apps.isGone(appId) : !app.webhooks.some(({ id }) => id === endpointId);
+    };
+    const { gone = [], left = [] } = Object.groupBy(rows, (row) => (isGone(row) ? "gone" : "left"));
+    for (const { key } of gone) store.soon((tables) => tables.endpoints.setGone(key));
+    this.#known = left;
+    const begun = apps.all().map((app) => this.#follow(app.id, app));
+    void this.#forgetDeleted();
     this.#again("tend", TEND_MS, () => this.#tend());
     this.#again("wishes", WISHES_MS, () => this.#wishes.grant());
     await Promise.all(begun);
@@ -72,12 +78,30 @@ export class Webhooks implements WebhookStatus {
     return [...(this.#endpoints.get(appId)?.values() ?? [])].map((endpoint) => endpoint.progress());
   }
 
-  async #known(): Promise<EndpointRow[]> {
+  async #endpointRows(): Promise<EndpointRow[]> {
     const { store, later } = this.#parts;
     for (;;) {
       const rows = store.read((tables) => tables.endpoints.all());
-      if (rows !== undefined || this.#isStopping) return rows ?? [];
+      if (rows !== undefined || this.#isStopping) return rows?.filter(({ state }) => state !== "gone") ?? [];
       await breathe(later, UNREADABLE_MS);
+    }
+  }
+
+  /** What the store knew of an endpoint at the start, to be asked for once. */
+  #take(appId: string, endpointId: string): EndpointRow | undefined {
+    const isIt = (row: EndpointRow) => row.appId === appId && row.endpointId === endpointId;
+    const row = this.#known?.find(isIt);
+    if (row !== undefined) this.#known = this.#known?.filter((one) => one !== row);
+    return row;
+  }
+
+  /** Apps that were deleted while no server ran. Never rejects. */
+  async #forgetDeleted(): Promise<void> {
+    try {
+      for (const appId of await this.#parts.outbox.remembered())
+        if (this.#parts.apps.isGone(appId)) await this.#forget(appId);
+    } catch (problem) {
+      this.#failed(problem);
     }
   }
 
@@ -102,9 +126,9 @@ export class Webhooks implements WebhookStatus {
   }
 
   /** Never rejects. */
-  async #follow(appId: string, app: App | undefined, rows?: readonly EndpointRow[]): Promise<void> {
+  async #follow(appId: string, app: App | undefined): Promise<void> {
     try {
-      await this.#changed(appId, app, rows);
+      await this.#changed(appId, app);
     } catch (problem) {
       this.#failed(problem, appId);
     }
@@ -116,7 +140,8 @@ export class Webhooks implements WebhookStatus {
   }
 
   /** An app was found, changed or deleted. Resolves when its endpoints are served as they are now. */
-  async #changed(appId: string, app: App | undefined, rows: readonly EndpointRow[] = []): Promise<void> {
+  async #changed(appId: string, app: App | undefined): Promise<void> {
+    if (this.#known === undefined) return; // `start` will see it
     if (app === undefined) return this.#deleted(appId);
     if (!this.#heads.has(appId)) await this.#find(appId);
     if (this.#isStopping) return;
@@ -141,9 +166,7 @@ export class Webhooks implements WebhookStatus {
         isStopping: () => this.#isStopping,
       });
       known.set(webhook.id, endpoint);
-      const isItsOwn = (row: EndpointRow) =>
-        row.appId === appId && row.endpointId === webhook.id && row.state !== "gone";
-      work.push(endpoint.begin(rows.find(isItsOwn)));
+      work.push(endpoint.begin(this.#take(appId, webhook.id)));
     }
     await Promise.all(work);
   }
@@ -169,7 +192,21 @@ export class Webhooks implements WebhookStatus {
     this.#endpoints.delete(appId);
     this.#heads.delete(appId);
     this.#tendedMs.delete(appId);
-    await this.#parts.outbox.forget(appId);
+    await this.#forget(appId);
+  }
+
+  /** Tries until it is done, or an app of that id is there again. */
+  async #forget(appId: string): Promise<void> {
+    const { apps, outbox, later } = this.#parts;
+    for (let failures = 0; apps.byId(appId) === undefined && !this.#isStopping; failures++) {
+      try {
+        await outbox.forget(appId);
+        return;
+      } catch (problem) {
+        if (failures === 0) this.#failed(problem, appId);
+        await breathe(later, UNFORGOTTEN_MS);
+      }
+    }
   }
 
   /** Tells the outbox what nobody waits for any more, and deletes here what is old. */

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import type { OutboxEntry } from "#core/ports";
 import { ManualAlarm } from "#core/testing/manual-alarm";
 import { ManualClock } from "#core/testing/manual-clock";
 import { LocalAnnouncer } from "./announcer.ts";
+import type { Flush } from "./durable-log.ts";
 import { Ledger, LedgerProblem } from "./ledger.ts";
 import { LocalOccupancy } from "./occupancy.ts";
 
@@ -24,11 +25,18 @@ class Life {
   readonly entries: OutboxEntry[] = [];
   readonly troubles: unknown[] = [];
   recoveries = 0;
+  /** Flushes that have not come back yet, while the disk is slow. */
+  readonly flushes: ((problem: Error | null) => void)[] = [];
+  isDiskSlow = false;
   #sockets = 0;
 
   constructor(folder: string, clock: ManualClock, vacatedDelayMs = DELAY_MS) {
     this.alarm = new ManualAlarm(clock);
-    this.ledger = new Ledger(join(folder, "outbox.db"));
+    const flush: Flush = (_fd, done) => {
+      if (this.isDiskSlow) this.flushes.push(done);
+      else done(null);
+    };
+    this.ledger = new Ledger(join(folder, "outbox.db"), { flush });
     this.announcer = new LocalAnnouncer({
       ledger: this.ledger,
       clock,
@@ -309,6 +317,13 @@ test("a planned stop still writes who has just come", () => {
   expect(life.told()).toEqual(["channel_occupied a", "channel_occupied b"]);
 });
 
+test("a mark that cannot be taken away is told in one line", () => {
+  const other = new Database(join(folder, "outbox.db"));
+  other.run("BEGIN IMMEDIATE");
+  expect(() => life.ledger.takePlannedStop()).toThrow(LedgerProblem);
+  other.close();
+});
+
 test("versions go on after a restart, also when the wall clock was set back", () => {
   life.join("a");
   life.alarm.advance(10);
@@ -340,6 +355,150 @@ test("while the outbox is locked everything waits; then what still differs is to
   expect(life.told()).toEqual(["channel_occupied a", "cache_miss cache-a"]);
   expect(life.recoveries).toBe(1);
   expect(life.announcer.health).toEqual({ held: 0, dropped: 0, problem: undefined });
+});
+
+test("while the disk is full everything waits; when there is room, what still differs is told, in order", () => {
+  life.join("early", "ann");
+  life.alarm.advance(10);
+  const disk = diskOf(life);
+  disk.isFull(true);
+  const channels = Array.from({ length: 200 }, (_, index) => `c${index}`);
+  for (const channel of channels) life.join(channel);
+  life.announcer.append(APP, { name: "cache_miss", channel: "cache-a" });
+  life.leave("early", "ann");
+  life.alarm.advance(10);
+  for (const channel of channels) {
+    life.join(`passing-${channel}`);
+    life.leave(`passing-${channel}`);
+  }
+  life.leave("c0");
+  life.alarm.advance(60_000);
+  expect(life.told()).toEqual(["channel_occupied early", "member_added early ann"]);
+  expect(life.announcer.health).toMatchObject({ held: 1, problem: "database or disk is full" });
+  expect(life.troubles).toHaveLength(1);
+  disk.isFull(false);
+  life.alarm.advance(500);
+  expect(life.told().slice(2)).toEqual([
+    ...channels.slice(1).map((channel) => `channel_occupied ${channel}`),
+    "cache_miss cache-a",
+    "member_removed early ann",
+    "channel_vacated early",
+  ]);
+  expect(life.recoveries).toBe(1);
+  expect(life.announcer.health).toEqual({ held: 0, dropped: 0, problem: undefined });
+  life.join("after");
+  life.leave("after");
+  life.alarm.advance(DELAY_MS);
+  expect(life.told().slice(-2)).toEqual(["channel_occupied after", "channel_vacated after"]);
+});
+
+/** The file may not grow by a page, or may again: SQLite then says SQLITE_FULL, as on a disk without room. */
+function diskOf({ ledger }: Life): { isFull(isFull: boolean): void } {
+  const watched = spyOn(Database.prototype, "query");
+  ledger.remembered();
+  const [connection] = watched.mock.contexts;
+  watched.mockRestore();
+  return {
+    isFull: (isFull) => (connection as Database).run(`PRAGMA max_page_count = ${isFull ? 1 : 4_294_967_294}`),
+  };
+}
+
+test("what could not be written and has become needless meanwhile does not keep the outbox from going on", () => {
+  const other = new Database(join(folder, "outbox.db"));
+  other.run("BEGIN IMMEDIATE");
+  life.join("a");
+  life.alarm.advance(10);
+  life.leave("a");
+  other.run("ROLLBACK");
+  other.close();
+  life.alarm.advance(500);
+  expect(life.announcer.health.problem).toBeUndefined();
+  life.join("b");
+  life.alarm.advance(10);
+  expect(life.told()).toEqual(["channel_occupied b"]);
+});
+
+describe("while the disk is waited for", () => {
+  beforeEach(() => {
+    life.isDiskSlow = true;
+    life.join("news");
+    life.alarm.advance(10);
+  });
+
+  const comesBack = (problem: Error | null = null) => life.flushes.shift()?.(problem);
+
+  test("nobody is told what a power failure could take", () => {
+    const seen = () => [
+      life.told(),
+      life.announcer.read({ appId: APP, after: 0, limit: 10 }),
+      life.announcer.snapshot(APP, "", true).present,
+      life.announcer.announced(APP, "news") ?? [],
+    ];
+    expect(seen()).toEqual([[], [], [], []]);
+    comesBack();
+    expect(seen().map((what) => (Array.isArray(what) ? what.length : 1))).toEqual([1, 1, 1, 1]);
+  });
+
+  test("what happens is the next group, in order", () => {
+    life.leave("news");
+    life.join("more");
+    life.alarm.advance(DELAY_MS);
+    expect(life.flushes).toHaveLength(1);
+    comesBack();
+    life.alarm.advance(0);
+    comesBack();
+    expect(life.told()).toEqual(["channel_occupied news", "channel_occupied more", "channel_vacated news"]);
+  });
+
+  test("somebody who comes back is not lost", () => {
+    comesBack();
+    life.leave("news");
+    life.alarm.advance(DELAY_MS);
+    life.join("news");
+    comesBack();
+    life.alarm.advance(10);
+    comesBack();
+    expect(life.told()).toEqual(["channel_occupied news", "channel_vacated news", "channel_occupied news"]);
+  });
+
+  test("and fails, readiness says so, and it is tried again until it is known to be durable", () => {
+    comesBack(new Error("EIO: i/o error, fdatasync"));
+    expect(life.announcer.health.problem).toBe("EIO: i/o error, fdatasync");
+    expect(life.troubles).toHaveLength(1);
+    life.alarm.advance(500);
+    expect(life.told()).toEqual([]);
+    comesBack();
+    expect(life.told()).toEqual(["channel_occupied news"]);
+    expect(life.recoveries).toBe(1);
+    expect(life.announcer.health.problem).toBeUndefined();
+  });
+
+  test("and the process is killed, the next one tells it", () => {
+    life.kill();
+    next();
+    expect(life.announcer.read({ appId: APP, after: 0, limit: 10 })).toMatchObject([
+      { event: { name: "channel_occupied", channel: "news" } },
+    ]);
+    life.alarm.advance(SETTLE_MS);
+    expect(life.told()).toEqual(["channel_vacated news"]);
+  });
+
+  test("and the process is stopped, it is waited for on the spot", () => {
+    life.stop();
+    expect(life.told()).toEqual(["channel_occupied news"]);
+    comesBack();
+    expect(life.told()).toHaveLength(1);
+    next();
+  });
+
+  test("and the app is deleted, nothing of it is told", async () => {
+    life.alarm.advance(0);
+    await life.announcer.forget(APP);
+    comesBack();
+    expect(life.told()).toEqual([]);
+    expect(life.announcer.snapshot(APP, "", true).present).toEqual([]);
+    expect(life.announcer.remembered()).toEqual([]);
+  });
 });
 
 test("holds 10,000 events of an app while they cannot be written, drops those beyond, and says how many", () => {
@@ -405,16 +564,41 @@ test("reads entries by lane and position, and trims those that nobody waits for"
   expect(life.announcer.read({ appId: APP, after: 0, limit: 100 })).toEqual(all.slice(10));
 });
 
-test("a forgotten app leaves nothing but its counter", () => {
+test("a forgotten app leaves nothing but its counter", async () => {
   life.join("a");
   life.alarm.advance(10);
   const position = life.announcer.position(APP);
-  life.announcer.forget(APP);
+  void life.announcer.forget(APP);
   life.leave("a");
   life.alarm.advance(60_000);
   expect(life.told()).toEqual(["channel_occupied a"]);
   expect(life.announcer.snapshot(APP, "", true)).toEqual({ position, present: [] });
   expect(life.announcer.read({ appId: APP, after: 0, limit: 10 })).toEqual([]);
+});
+
+test("what is left of an app is remembered over a restart, forgotten in steps, and its versions go on", async () => {
+  for (let i = 0; i < 4_500; i++) life.join(`c${i}`);
+  life.alarm.advance(1_000);
+  const position = life.announcer.position(APP);
+  life.kill();
+  next();
+  expect(life.announcer.remembered()).toEqual([APP]);
+  const forgetting = life.announcer.forget(APP);
+  expect(life.announcer.snapshot(APP, "", true)).toEqual({ position, present: [] });
+  expect(life.announcer.horizon(APP)).toBe(position);
+  life.join("news"); // an app of the same id is there again
+  life.alarm.advance(10);
+  for (let i = 0; i < 5; i++) {
+    await Promise.resolve();
+    life.alarm.advance(100);
+  }
+  await forgetting;
+  expect(life.announcer.read({ appId: APP, after: 0, limit: 10 })).toEqual(life.entries);
+  expect(life.told()).toEqual(["channel_occupied news"]);
+  expect(life.entries[0]?.version).toBeGreaterThan(position);
+  life.kill();
+  next();
+  expect(life.announcer.snapshot(APP, "", true).present).toMatchObject([{ channel: "news" }]);
 });
 
 test("a file of a newer version, or that is none of ours, is told in one line", () => {

@@ -5,7 +5,7 @@ import type { Ledger, LedgerRecord } from "./ledger.ts";
 
 const MAX_HELD_PER_APP = 10_000; // ours: events about moments, while the ledger cannot be written
 const MAX_CHANGES_A_COMMIT = 2_000; // ours: about 20 ms; a restart may have 100,000 channels to announce
-const REST_AFTER_COMMIT = 4; // ours: a slow disk takes at most a fifth of the process, and makes commits rarer
+const REST_AFTER_WRITING = 4; // ours: so that it takes at most a fifth of the process
 const MAX_REST_MS = 1_000;
 const RETRY_MS = 500;
 const KEPT_ENTRIES = 100_000;
@@ -54,6 +54,11 @@ export class LocalAnnouncer implements Outbox {
   readonly #apps = new Map<string, AppState>();
   readonly #listeners = new Set<(appId: string, entries: readonly OutboxEntry[]) => void>();
   #moments: LedgerRecord[] = [];
+  /** Written, and not told yet because a power failure could take it. */
+  #unflushed: OutboxEntry[] = [];
+  /** What they announce, by subject. */
+  readonly #written = new Map<string, boolean>();
+  #isFlushing = false;
   #dropped = 0;
   #problem: string | undefined;
   #nextCommitMs = Number.NEGATIVE_INFINITY;
@@ -85,11 +90,9 @@ export class LocalAnnouncer implements Outbox {
   changed(appId: string, channel: string, userId: string | undefined, isPresent: boolean): void {
     if (channel.startsWith("#")) return; // the protocol's own channels are told to nobody
     const subject = userId === undefined ? { appId, channel } : { appId, channel, userId };
-    this.#differences.compare(
-      subject,
-      isPresent,
-      this.#apps.get(appId)?.present.has(subjectKey(subject)) === true,
-    );
+    const key = subjectKey(subject);
+    const isAnnounced = this.#written.get(key) ?? this.#apps.get(appId)?.present.has(key) === true;
+    this.#differences.compare(subject, isPresent, isAnnounced);
     this.#wake();
   }
 
@@ -114,13 +117,15 @@ export class LocalAnnouncer implements Outbox {
   }
 
   read(query: OutboxQuery): readonly OutboxEntry[] {
-    return this.#parts.ledger.read(query);
+    const position = this.position(query.appId);
+    return this.#parts.ledger.read(query).filter(({ version }) => version <= position);
   }
 
   announced(appId: string, channel: string, userId?: string): Announced | undefined {
     const subject = userId === undefined ? { appId, channel } : { appId, channel, userId };
     const present = this.#apps.get(appId)?.present.get(subjectKey(subject));
-    return present ?? this.#parts.ledger.announced(appId, channel, userId);
+    const known = present ?? this.#parts.ledger.announced(appId, channel, userId);
+    return known !== undefined && known.version <= this.position(appId) ? known : undefined;
   }
 
   snapshot(appId: string, prefix: string, withMembers: boolean): Snapshot {
@@ -144,7 +149,8 @@ export class LocalAnnouncer implements Outbox {
     for (let isDone = false; !isDone && !this.#isClosed; await this.#pause(isDone)) {
       const beforeVersion = (clock.wallMs() - KEPT_ENTRIES_MS) * 1_000;
       const trimmed = ledger.trim(appId, { delivered, beforeVersion, keep: KEPT_ENTRIES, limit });
-      if (trimmed.trimmed !== undefined) this.#app(appId).horizon = trimmed.trimmed;
+      const app = this.#app(appId);
+      app.horizon = Math.max(app.horizon, trimmed.trimmed ?? 0);
       isDone = trimmed.isDone;
     }
     for (let isDone = false; !isDone && !this.#isClosed; await this.#pause(isDone)) {
@@ -153,13 +159,24 @@ export class LocalAnnouncer implements Outbox {
     }
   }
 
-  forget(appId: string): void {
+  remembered(): readonly string[] {
+    return this.#parts.ledger.remembered();
+  }
+
+  /** What an app of the same id announces from now on stays. */
+  async forget(appId: string): Promise<void> {
     this.#differences.forget(appId);
-    const app = this.#apps.get(appId);
-    if (app === undefined) return;
-    this.#parts.ledger.forget(appId);
+    const app = this.#app(appId);
+    this.#moments = this.#moments.filter((moment) => moment.appId !== appId);
+    app.held = 0;
     app.present.clear();
-    app.horizon = app.position;
+    const upTo = this.#unflushed.findLast((entry) => entry.appId === appId)?.version ?? app.position;
+    this.#unflushed = this.#unflushed.filter((entry) => entry.appId !== appId);
+    for (const key of this.#written.keys()) if (key.startsWith(`${appId}/`)) this.#written.delete(key);
+    app.position = upTo;
+    app.horizon = upTo;
+    for (let isDone = false; !isDone && !this.#isClosed; await this.#pause(isDone))
+      isDone = this.#parts.ledger.forget(appId, upTo, TRIMMED_AT_ONCE);
   }
 
   get health(): OutboxHealth {
@@ -179,17 +196,22 @@ export class LocalAnnouncer implements Outbox {
     }
   }
 
-  /** Writes what is due. The ledger can be closed afterwards. */
+  /** Writes and tells what is due. The ledger can be closed afterwards. */
   stop(): void {
     this.#alarm?.cancel();
-    while (this.#commit());
-    this.#alarm?.cancel();
     this.#isClosed = true;
+    try {
+      while (this.#write());
+      this.#parts.ledger.flushNow();
+      this.#tell();
+    } catch (problem) {
+      this.#fail(problem);
+    }
   }
 
   /** Sees to it that a commit comes when the next change falls due, and not sooner than the gap after the last one. */
   #wake(): void {
-    if (this.#isClosed || this.#problem !== undefined) return; // its retry is under way
+    if (this.#isClosed || this.#isFlushing || this.#problem !== undefined) return; // then it is woken again
     const dueMs = this.#moments.length > 0 ? this.#parts.clock.monotonicMs() : this.#differences.nextDueMs;
     if (dueMs !== undefined) this.#setAlarm(Math.max(dueMs, this.#nextCommitMs));
   }
@@ -206,29 +228,64 @@ export class LocalAnnouncer implements Outbox {
     this.#alarm = { atMs, cancel };
   }
 
-  /** Returns whether it wrote anything. */
-  #commit(): boolean {
+  /** One group: it is written, the disk is waited for, it is told. What happens meanwhile is the next one. */
+  #commit(): void {
+    if (this.#isFlushing) return;
+    try {
+      this.#write();
+    } catch (problem) {
+      this.#fail(problem);
+      return;
+    }
+    if (this.#unflushed.length === 0) {
+      if (this.#problem !== undefined) this.#recover(); // what could not be written has become needless
+      return;
+    }
+    this.#isFlushing = true;
+    this.#parts.ledger.flush((problem) => {
+      this.#isFlushing = false;
+      if (this.#isClosed) return;
+      if (problem !== undefined) this.#fail(problem);
+      else this.#durable();
+    });
+  }
+
+  #durable(): void {
+    if (this.#problem !== undefined) this.#recover();
+    this.#tell();
+    this.#wake();
+  }
+
+  /**
+   * Returns whether there was anything.
+   *
+   * @throws what SQLite says
+   */
+  #write(): boolean {
     const { arrivals, departures } = this.#differences.due(MAX_CHANGES_A_COMMIT);
     const moments = this.#moments.slice(0, MAX_CHANGES_A_COMMIT);
     const records = [...arrivals.map(this.#recordOf), ...moments, ...departures.map(this.#recordOf)];
     if (records.length === 0) return false;
-    let entries: OutboxEntry[];
     const beganMs = this.#parts.clock.monotonicMs();
-    try {
-      entries = this.#parts.ledger.commit(records, this.#parts.clock.wallMs());
-    } catch (problem) {
-      this.#fail(problem);
-      return false;
-    }
+    const entries = this.#parts.ledger.commit(records, this.#parts.clock.wallMs());
     this.#moments = this.#moments.slice(moments.length);
     for (const { appId } of moments) this.#app(appId).held--;
-    for (const change of [...arrivals, ...departures]) this.#differences.settled(change);
+    for (const change of [...arrivals, ...departures]) {
+      this.#differences.settled(change);
+      this.#written.set(subjectKey(change), change.isPresent);
+    }
+    this.#unflushed.push(...entries);
     const endedMs = this.#parts.clock.monotonicMs();
-    const restMs = Math.min(MAX_REST_MS, (endedMs - beganMs) * REST_AFTER_COMMIT);
+    const restMs = Math.min(MAX_REST_MS, (endedMs - beganMs) * REST_AFTER_WRITING);
     this.#nextCommitMs = endedMs + Math.max(this.#parts.commitGapMs, restMs);
-    if (this.#problem !== undefined) this.#recover();
-    for (const [appId, own] of Map.groupBy(entries, (entry) => entry.appId)) this.#committed(appId, own);
     return true;
+  }
+
+  #tell(): void {
+    const entries = this.#unflushed;
+    this.#unflushed = [];
+    this.#written.clear();
+    for (const [appId, own] of Map.groupBy(entries, (entry) => entry.appId)) this.#committed(appId, own);
   }
 
   /** Who is gone became so for the outside only now: since when they are away is nobody's lag. */

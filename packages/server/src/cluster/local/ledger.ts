@@ -2,7 +2,8 @@ import { Database, type Statement } from "bun:sqlite";
 import { existsSync, writeFileSync } from "node:fs";
 import type { WebhookEvent } from "@earshot/protocol/webhook";
 import { laneOf } from "#core/lane";
-import type { Announced, OutboxEntry, OutboxQuery } from "#core/ports";
+import type { Announced, Checkpoint, OutboxEntry, OutboxQuery } from "#core/ports";
+import { DurableLog, type Flush } from "./durable-log.ts";
 
 /** A file that cannot be used. The message says which, why and what to do. */
 export class LedgerProblem extends Error {
@@ -74,17 +75,27 @@ interface EntryRow {
   event: string;
 }
 
+interface LedgerParts {
+  readonly flush?: Flush | undefined;
+  readonly checkpoint?: Checkpoint | undefined;
+}
+
 /** What was announced, under which version, and the entries that tell it: one SQLite file, one writer. */
 export class Ledger {
   readonly #db: Database;
+  readonly #log: DurableLog;
+  readonly #checkpoint: Checkpoint | undefined;
   readonly #versions = new Map<string, number>();
   readonly #insert: Statement<unknown, [string, number, number, number, number, string]>;
   readonly #announce: Statement<unknown, [string, string, string, number, number, number, number]>;
   readonly #count: Statement<unknown, [string, number]>;
 
   /** @throws LedgerProblem */
-  constructor(file: string) {
+  constructor(file: string, { flush, checkpoint }: LedgerParts = {}) {
     this.#db = open(file);
+    this.#log = new DurableLog(file, flush);
+    this.#checkpoint = checkpoint;
+    if (checkpoint !== undefined) this.#db.run(`PRAGMA wal_autocheckpoint = ${checkpoint.lastResortPages}`);
     for (const { appId, version } of this.apps()) this.#versions.set(appId, version);
     this.#insert = this.#db.prepare("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)");
     this.#announce = this.#db.prepare(
@@ -101,7 +112,7 @@ export class Ledger {
   }
 
   /**
-   * All of it becomes durable, or nothing does.
+   * Writes all of it, or nothing. It survives the process from here on; a power failure only when it is flushed.
    *
    * @throws what SQLite says where it cannot be written
    */
@@ -208,7 +219,7 @@ export class Ledger {
     this.#db
       .transaction(() => {
         this.#db.query("DELETE FROM entries WHERE app_id = ? AND version <= ?").run(appId, last);
-        this.#db.query("UPDATE counters SET trimmed = ? WHERE app_id = ?").run(last, appId);
+        this.#trimmedTo(appId, last);
       })
       .immediate();
     return { trimmed: last, isDone: doomed.length < bounds.limit };
@@ -231,29 +242,83 @@ export class Ledger {
     return changes < bounds.limit;
   }
 
-  /** All but the counter, which must never begin again. */
-  forget(appId: string): void {
-    this.#db
-      .transaction(() => {
-        this.#db.query("DELETE FROM announced WHERE app_id = ?").run(appId);
-        this.#db.query("DELETE FROM entries WHERE app_id = ?").run(appId);
-        this.#db.query("UPDATE counters SET trimmed = version WHERE app_id = ?").run(appId);
-      })
-      .immediate();
+  /** The apps of which there is more than the counter. */
+  remembered(): string[] {
+    const rows = this.#db
+      .query<{ app_id: string }, []>(
+        `SELECT app_id FROM counters WHERE EXISTS (SELECT 1 FROM announced WHERE app_id = counters.app_id)
+          OR EXISTS (SELECT 1 FROM entries WHERE app_id = counters.app_id)`,
+      )
+      .all();
+    return rows.map((row) => row.app_id);
   }
 
-  /** Whether the last owner was stopped as planned. Asking takes the mark away. */
+  /**
+   * Deletes what an app has at or below a version, at most `limit` entries and as many states; never the counter, which
+   * must not begin again. False where there is more.
+   *
+   * @throws what SQLite says where it cannot be written
+   */
+  forget(appId: string, upTo: number, limit: number): boolean {
+    let isDone = false;
+    this.#db
+      .transaction(() => {
+        const states = this.#db
+          .query(
+            `DELETE FROM announced WHERE (app_id, channel, user_id) IN
+              (SELECT app_id, channel, user_id FROM announced WHERE app_id = ? AND version <= ? LIMIT ?)`,
+          )
+          .run(appId, upTo, limit);
+        const entries = this.#db
+          .query(
+            `DELETE FROM entries WHERE app_id = ?1 AND version IN
+              (SELECT version FROM entries WHERE app_id = ?1 AND version <= ?2 ORDER BY version LIMIT ?3)`,
+          )
+          .run(appId, upTo, limit);
+        this.#trimmedTo(appId, upTo);
+        isDone = states.changes < limit && entries.changes < limit;
+      })
+      .immediate();
+    return isDone;
+  }
+
+  #trimmedTo(appId: string, version: number): void {
+    this.#db.query("UPDATE counters SET trimmed = max(trimmed, ?) WHERE app_id = ?").run(version, appId);
+  }
+
+  /**
+   * Whether the last owner was stopped as planned. Asking takes the mark away.
+   *
+   * @throws LedgerProblem where it cannot be written
+   */
   takePlannedStop(): boolean {
-    const row = this.#db.query<{ is_planned: number }, []>("SELECT is_planned FROM stop").get();
-    this.#db.run("UPDATE stop SET is_planned = 0");
-    return row?.is_planned === 1;
+    try {
+      const row = this.#db.query<{ is_planned: number }, []>("SELECT is_planned FROM stop").get();
+      this.#db.run("UPDATE stop SET is_planned = 0");
+      return row?.is_planned === 1;
+    } catch (error) {
+      throw unusable(this.#db.filename, error);
+    }
   }
 
   markPlannedStop(): void {
     this.#db.run("UPDATE stop SET is_planned = 1");
   }
 
+  /** Tells when all that was committed is durable, or why that is not known. Nothing is to be committed until then. */
+  flush(done: (problem: Error | undefined) => void): void {
+    const flush = () => this.#log.flush(done);
+    if (this.#checkpoint === undefined) flush();
+    else this.#checkpoint.make(flush);
+  }
+
+  /** @throws what the disk says */
+  flushNow(): void {
+    this.#log.flushNow();
+  }
+
   close(): void {
+    this.#log.close();
     this.#db.close();
   }
 }
@@ -277,7 +342,7 @@ function open(file: string): Database {
     if (!existsSync(file)) writeFileSync(file, "", { mode: 0o600, flag: "a" }); // names and data of others' users
     db = new Database(file, { strict: true });
     db.run("PRAGMA journal_mode = WAL");
-    db.run("PRAGMA synchronous = FULL");
+    db.run("PRAGMA synchronous = NORMAL"); // see flush
     const { user_version: format = 0 } =
       db.query<{ user_version: number }, []>("PRAGMA user_version").get() ?? {};
     if (format > FORMAT)
@@ -289,10 +354,14 @@ function open(file: string): Database {
   } catch (error) {
     db?.close();
     if (error instanceof LedgerProblem) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new LedgerProblem(
-      `${file} cannot be used (${why}): see that it can be written and that the disk is not full, or restore a backup.`,
-      { cause: error },
-    );
+    throw unusable(file, error);
   }
+}
+
+function unusable(file: string, cause: unknown): LedgerProblem {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new LedgerProblem(
+    `${file} cannot be used (${why}): see that it can be written and that the disk is not full, or restore a backup.`,
+    { cause },
+  );
 }

@@ -152,6 +152,10 @@ export class FakeOutbox implements Outbox {
     told.horizon = Math.max(told.horizon, Math.min(delivered, told.version));
   }
 
+  remembered(): readonly string[] {
+    return [...this.#apps].filter(([, { history }]) => history.length > 0).map(([appId]) => appId);
+  }
+
   forget(appId: string): void {
     this.forgotten.push(appId);
     this.#apps.delete(appId);

@@ -40,6 +40,10 @@ export class FixedApps implements AppStore {
     return [...this.#apps.values()];
   }
 
+  isGone(id: string): boolean {
+    return !this.#apps.has(id);
+  }
+
   onChange(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -152,6 +152,7 @@ export class Stage {
       clock: this.clock,
       chance: this.chance,
       later: alarm.later,
+      inTurn: (act) => act(),
       settings: this.settings,
       userAgent: "Earshot/1.0.0",
       log,
@@ -268,6 +269,7 @@ function slow(outbox: FakeOutbox, alarm: ManualAlarm, ms: number): Outbox {
     snapshot: (appId, prefix, withMembers) => late(outbox.snapshot(appId, prefix, withMembers)),
     onCommitted: (listener) => outbox.onCommitted(listener),
     trim: (appId, delivered) => late(outbox.trim(appId, delivered)),
+    remembered: () => late(outbox.remembered()),
     forget: (appId) => late(outbox.forget(appId)),
   };
 }

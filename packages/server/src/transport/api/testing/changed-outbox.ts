@@ -11,6 +11,7 @@ export function but(real: Outbox, over: Partial<Outbox>): Outbox {
     snapshot: (appId, prefix, withMembers) => real.snapshot(appId, prefix, withMembers),
     onCommitted: (listener) => real.onCommitted(listener),
     trim: (appId, delivered) => real.trim(appId, delivered),
+    remembered: () => real.remembered(),
     forget: (appId) => real.forget(appId),
     ...over,
   };
