@@ -56,7 +56,7 @@ earshot webhooks deliveries [FILTER] [--json]             what was sent, newest 
 earshot webhooks deliveries --show DELIVERY [--json]      its requests and responses in full
 earshot webhooks redeliver --delivery DELIVERY [--json]   sends its events again
 earshot webhooks redeliver --endpoint ID --since TIME [--json]
-earshot webhooks redeliver --endpoint ID --dead-only [--json]
+earshot webhooks redeliver --endpoint ID [--since TIME] --dead-only [--json]
 
 Works beside a running server, which takes up a change within about a second. In place of an ID the URL of an endpoint
 will do where no other endpoint has the same.

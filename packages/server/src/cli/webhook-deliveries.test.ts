@@ -215,6 +215,16 @@ test("without a running server the wish stays for the next one", async () => {
   });
 });
 
+test("a time and --dead-only together ask for the dead letters since then", async () => {
+  const { json, id, tables } = await stage();
+  const flags = ["--endpoint", id, "--since", "2026-01-31T09:00:00Z", "--dead-only"];
+  expect(await json("webhooks", "redeliver", ...flags)).toEqual({ state: "asked" });
+  expect(tables.wishes.next()).toMatchObject({
+    endpointId: id,
+    wish: { what: "dead", sinceMs: Date.UTC(2026, 0, 31, 9) },
+  });
+});
+
 test("what to send again must be said, and said once", async () => {
   const { say, id } = await stage([attemptOf()]);
   const wrong = [
@@ -223,13 +233,14 @@ test("what to send again must be said, and said once", async () => {
     ["--since", "1h"],
     ["--delivery", "d1", "--endpoint", id],
     ["--delivery", "d1", "--since", "1h"],
-    ["--endpoint", id, "--since", "1h", "--dead-only"],
+    ["--delivery", "d1", "--dead-only"],
+    ["--since", "1h", "--dead-only"],
   ];
   for (const flags of wrong) {
     const { code, err } = await say("webhooks", "redeliver", ...flags);
     expect(code).toBe(1);
     expect(err).toBe(
-      "Say what to send again: --delivery ID for one delivery, --endpoint ID --since TIME for all since then, or --endpoint ID --dead-only for its dead letters.",
+      "Say what to send again: --delivery ID for one delivery, --endpoint ID --since TIME for all since then, or --endpoint ID --dead-only for its dead letters; --since TIME --dead-only is for the dead letters since then.",
     );
   }
   expect((await say("webhooks", "redeliver", "--endpoint", id, "--since", "soon")).err).toContain(

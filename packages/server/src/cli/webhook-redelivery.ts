@@ -36,14 +36,15 @@ export function redeliveryFrom(
     const { appId, endpointId } = knownDelivery(log, deliveryId)[0];
     return { appId, endpointId, wish: { what: "delivery", deliveryId } };
   }
-  if (deliveryId === undefined && named !== undefined && (since !== undefined) !== deadOnly) {
+  if (deliveryId === undefined && named !== undefined && (since !== undefined || deadOnly)) {
     const { app, endpoint } = chosenEndpoint(apps, named);
     const target = { appId: app.id, endpointId: endpoint.id };
     if (since === undefined) return { ...target, wish: { what: "dead" } };
-    return { ...target, wish: { what: "since", sinceMs: momentFrom("since", since, Date.now()) } };
+    const sinceMs = momentFrom("since", since, Date.now());
+    return { ...target, wish: { what: deadOnly ? "dead" : "since", sinceMs } };
   }
   throw new Refused(
-    "Say what to send again: --delivery ID for one delivery, --endpoint ID --since TIME for all since then, or --endpoint ID --dead-only for its dead letters.",
+    "Say what to send again: --delivery ID for one delivery, --endpoint ID --since TIME for all since then, or --endpoint ID --dead-only for its dead letters; --since TIME --dead-only is for the dead letters since then.",
   );
 }
 

@@ -108,7 +108,9 @@ test("a folder that cannot be made or written is refused in one line", async () 
   for (const wrong of [join(path, "file"), join(path, "file", "data"), "/proc/earshot"]) {
     const text = refusal(() => ownDataFolder(wrong));
     expect(text).toStartWith(`The data folder ${wrong} cannot be written (`);
-    expect(text).toEndWith("make it writable for this user, or name another with --data.");
+    expect(text).toEndWith(
+      "make it writable for this user, make room on its disk, or name another with --data.",
+    );
     expect(text).not.toContain("\n");
   }
 });

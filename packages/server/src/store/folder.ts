@@ -93,7 +93,7 @@ function takeLock(path: string): SqliteFile {
 function notWritable(path: string, error: unknown): Refused {
   const why = error instanceof Error ? error.message : String(error);
   return new Refused(
-    `The data folder ${path} cannot be written (${why}): make it writable for this user, or name another with --data.`,
+    `The data folder ${path} cannot be written (${why}): make it writable for this user, make room on its disk, or name another with --data.`,
     { cause: error },
   );
 }

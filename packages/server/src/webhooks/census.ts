@@ -3,6 +3,7 @@ import { giveUpOldest } from "./overflow.ts";
 import { breathe, type LaneHost } from "./parts.ts";
 
 const RELIEF_GAP_MS = 50; // ours: how often it is seen to that not too much waits
+const BUSY_MS = 1_000; // ours: until it is tried again where all lanes had a request under way
 const UNREADABLE_MS = 1_000; // ours: until the outbox is asked again
 
 const MUCH_LESS = 0.9; // ours: it is said again when it comes back from there
@@ -44,13 +45,18 @@ export class Census {
   /** Gives up the oldest of what waits, where too much does. */
   relieve(): void {
     if (this.#waiting < this.#host.parts.settings.maxWaiting * MUCH_LESS) this.#isTold = false;
+    this.#relieveIn(RELIEF_GAP_MS);
+  }
+
+  #relieveIn(ms: number): void {
     if (this.#isRelieving || this.#excess <= 0) return;
     this.#isRelieving = true;
-    this.#host.parts.later(RELIEF_GAP_MS, () => {
+    this.#host.parts.later(ms, () => {
       this.#relieveAll()
         .catch((problem) => this.#host.failed(problem))
         .finally(() => {
           this.#isRelieving = false;
+          if (this.#host.isReady) this.#relieveIn(BUSY_MS);
         });
     });
   }

@@ -70,8 +70,8 @@ export type RedeliveryWish =
   | { readonly what: "delivery"; readonly deliveryId: string }
   /** What the endpoint was told since then, as far as log and outbox reach back, and its dead letters since then. */
   | { readonly what: "since"; readonly sinceMs: number }
-  /** All its dead letters. */
-  | { readonly what: "dead" };
+  /** Its dead letters: all, or those that died at a time or later. */
+  | { readonly what: "dead"; readonly sinceMs?: number };
 
 /**
  * Why an event is not sent again. "superseded": the channel or member has a newer state, which the endpoint was or will
@@ -196,7 +196,7 @@ export class DeliveryLog {
     nowMs: number,
   ): number {
     const deliveryId = wish.what === "delivery" ? wish.deliveryId : null;
-    const sinceMs = wish.what === "since" ? wish.sinceMs : null;
+    const sinceMs = wish.what === "delivery" ? null : (wish.sinceMs ?? null);
     const { lastInsertRowid } = this.#db
       .query(
         `INSERT INTO redeliveries (app_id, endpoint_id, what, delivery_id, since_ms, asked_ms, state)

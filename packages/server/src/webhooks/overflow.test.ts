@@ -1,5 +1,14 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { APP, answered, draft, endpoint, namesOfLane, Stage, UNREACHABLE } from "./testing/stage.ts";
+import {
+  APP,
+  answered,
+  draft,
+  endpoint,
+  HeldReceiver,
+  namesOfLane,
+  Stage,
+  UNREACHABLE,
+} from "./testing/stage.ts";
 
 const [FIRST, SECOND] = namesOfLane(3);
 const [ELSEWHERE] = namesOfLane(4);
@@ -59,6 +68,18 @@ describe("when too many events wait", () => {
       await stage.pass(100);
     }
     expect(stage.received.length).toBeLessThan(10); // 1, 2, 4, 8, 16, 32 s, less what chance takes
+  });
+
+  test("what is under way is left alone, and the others are given up once its lane is free", async () => {
+    await play(3);
+    const receiver = new HeldReceiver();
+    stage.receiver = receiver.receive;
+    for (let i = 0; i < 30; i++) stage.outbox.announce(APP, { name: "cache_miss", channel: FIRST });
+    await stage.pass(5_000);
+    expect(stage.progress()).toMatchObject({ waiting: 30, deadLetters: 0 });
+    await receiver.answer(UNREACHABLE);
+    await stage.pass(2_000);
+    expect(stage.progress()).toMatchObject({ waiting: 3, deadLetters: 27 });
   });
 
   test("a disabled endpoint is under the same bound", async () => {

@@ -190,6 +190,29 @@ describe("dead letters that are asked for", () => {
     expect(stage.progress().deadLetters).toBe(0);
   });
 
+  test("since a time are those that died since then, and superseded ones are dropped and listed", async () => {
+    await play({}, { giveUpMs: 30_000, retryMaxMs: 5_000 });
+    stage.receiver = () => UNREACHABLE;
+    stage.outbox.announce(APP, { name: "cache_miss", channel: FIRST });
+    await stage.pass(31_000);
+    const sinceMs = stage.clock.wallMs();
+    stage.outbox.announce(APP, { name: "cache_miss", channel: SECOND });
+    stage.outbox.occupied(APP, ELSEWHERE);
+    await stage.pass(31_000);
+    expect(stage.progress().deadLetters).toBe(3);
+    stage.receiver = () => answered(200);
+    stage.outbox.vacated(APP, ELSEWHERE);
+    await stage.pass(1_000);
+    await stage.take();
+    expect(await ask({ what: "dead", sinceMs })).toMatchObject({
+      events: 1,
+      skipped: 1,
+      skippedEvents: [{ name: "channel_occupied", channel: ELSEWHERE, reason: "superseded" }],
+    });
+    expect(await stage.take()).toEqual([[`cache_miss ${SECOND}`]]);
+    expect(stage.progress().deadLetters).toBe(1);
+  });
+
   test("go again over a restart", async () => {
     await play({}, { giveUpMs: 30_000 });
     stage.receiver = () => UNREACHABLE;

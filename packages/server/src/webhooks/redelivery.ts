@@ -124,7 +124,7 @@ async function* pagesOf(endpoint: Endpoint, wish: RedeliveryWish): AsyncGenerato
       yield* entries(endpoint, wish.sinceMs);
       break;
     case "dead":
-      yield* deadLetters(endpoint, 0);
+      yield* deadLetters(endpoint, wish.sinceMs ?? 0);
   }
 }
 

@@ -62,7 +62,7 @@ function wishOf({ what, deliveryId, sinceMs }: Asked): RedeliveryWish {
       return { what, deliveryId: deliveryId ?? "" };
     case "since":
       return { what, sinceMs: sinceMs ?? 0 };
-    default:
-      return { what };
+    case "dead":
+      return sinceMs === null ? { what } : { what, sinceMs };
   }
 }
