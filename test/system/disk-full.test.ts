@@ -53,6 +53,8 @@ async function ready(): Promise<{ status: number; text: string }> {
   return { status: response.status, text: await response.text() };
 }
 
+const position = () => callApi(earshot, "POST", "/occupancy/position", { body: "{}" });
+
 const isReady = async () => (await ready()).status === 200;
 
 function sizeOf(file: string): number {
@@ -74,6 +76,7 @@ describe.skipIf(!canTakeRoom)("while no file can be written", () => {
     await arrive(earshot, ["news", "presence-room"]);
     await until("the server says that it is not ready", async () => !(await isReady()));
     expect((await ready()).text).toMatch(/the outbox cannot be written \(.+\)/);
+    await until("gates are told that nobody knows", async () => (await position()).status === 503);
     const passing = await arrive(earshot, ["passing"]);
     passing.close();
     early.close();
@@ -84,6 +87,7 @@ describe.skipIf(!canTakeRoom)("while no file can be written", () => {
     await until("the server is ready", isReady);
     await everythingIsAnnounced(earshot);
     await everythingIsTaken();
+    expect((await position()).status).toBe(200);
     expect(announcements(earshot)).toEqual(["channel_occupied early", ...COMINGS, "channel_vacated early"]);
     expect(taken.map(shown)).toEqual(expect.arrayContaining([...COMINGS, "channel_vacated early"]));
   });

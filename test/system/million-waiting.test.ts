@@ -158,6 +158,7 @@ class Machine {
     return {
       append: () => false,
       position: () => this.#position,
+      lagMs: () => 0,
       horizon: () => 0,
       read: (query) => this.ledger.read(query),
       announced: (appId, channel, userId) => this.ledger.announced(appId, channel, userId),

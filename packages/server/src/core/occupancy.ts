@@ -104,6 +104,12 @@ export class Differences {
     return Math.max(first.sinceMs + this.#vacatedDelayMs, this.#settledMs);
   }
 
+  /** Monotonic milliseconds since which somebody has been there and is not announced; undefined where there is nobody. */
+  get oldestArrivalMs(): number | undefined {
+    const [first] = this.#arrivals.values().take(1);
+    return first?.sinceMs;
+  }
+
   /** Nothing of the app is compared any more. */
   forget(appId: string): void {
     for (const list of [this.#arrivals, this.#departures]) {

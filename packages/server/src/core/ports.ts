@@ -160,6 +160,8 @@ export interface Outbox {
   append(appId: string, event: MomentEvent): boolean;
   /** The version of the newest committed entry, 0 where there never was one. */
   position(appId: string): Answer<number>;
+  /** For how many milliseconds somebody has been there whose arrival is not committed yet; 0 where there is nobody. */
+  lagMs(appId: string): Answer<number>;
   /** The lowest `after` that a reader may still ask for without a gap. */
   horizon(appId: string): Answer<number>;
   /** Oldest first. */

@@ -501,6 +501,32 @@ describe("while the disk is waited for", () => {
   });
 });
 
+test("says for how long somebody who came has not been announced", () => {
+  life.isDiskSlow = true;
+  expect(life.announcer.lagMs()).toBe(0);
+  life.join("news");
+  life.alarm.advance(100);
+  life.join("more");
+  life.alarm.advance(400);
+  expect(life.announcer.lagMs()).toBe(500);
+  life.flushes.shift()?.(null);
+  expect(life.announcer.lagMs()).toBe(400);
+  life.alarm.advance(0);
+  life.flushes.shift()?.(null);
+  expect(life.announcer.lagMs()).toBe(0);
+  life.leave("news");
+  life.alarm.advance(DELAY_MS);
+  expect(life.announcer.lagMs()).toBe(0);
+  const other = new Database(join(folder, "outbox.db"));
+  life.flushes.shift()?.(null);
+  other.run("BEGIN IMMEDIATE");
+  life.join("last");
+  life.alarm.advance(2_000);
+  expect(life.announcer.lagMs()).toBe(2_000);
+  other.run("ROLLBACK");
+  other.close();
+});
+
 test("holds 10,000 events of an app while they cannot be written, drops those beyond, and says how many", () => {
   const other = new Database(join(folder, "outbox.db"));
   other.run("BEGIN IMMEDIATE");

@@ -58,6 +58,8 @@ export class LocalAnnouncer implements Outbox {
   #unflushed: OutboxEntry[] = [];
   /** What they announce, by subject. */
   readonly #written = new Map<string, boolean>();
+  /** Monotonic milliseconds since which the oldest arrival among it waits. */
+  #unflushedSinceMs: number | undefined;
   #isFlushing = false;
   #dropped = 0;
   #problem: string | undefined;
@@ -110,6 +112,11 @@ export class LocalAnnouncer implements Outbox {
 
   position(appId: string): number {
     return this.#apps.get(appId)?.position ?? 0;
+  }
+
+  lagMs(): number {
+    const sinceMs = this.#unflushedSinceMs ?? this.#differences.oldestArrivalMs;
+    return sinceMs === undefined ? 0 : this.#parts.clock.monotonicMs() - sinceMs;
   }
 
   horizon(appId: string): number {
@@ -267,6 +274,7 @@ export class LocalAnnouncer implements Outbox {
     const records = [...arrivals.map(this.#recordOf), ...moments, ...departures.map(this.#recordOf)];
     if (records.length === 0) return false;
     const beganMs = this.#parts.clock.monotonicMs();
+    const oldestArrivalMs = this.#differences.oldestArrivalMs;
     const entries = this.#parts.ledger.commit(records, this.#parts.clock.wallMs());
     this.#moments = this.#moments.slice(moments.length);
     for (const { appId } of moments) this.#app(appId).held--;
@@ -275,6 +283,7 @@ export class LocalAnnouncer implements Outbox {
       this.#written.set(subjectKey(change), change.isPresent);
     }
     this.#unflushed.push(...entries);
+    this.#unflushedSinceMs ??= oldestArrivalMs;
     const endedMs = this.#parts.clock.monotonicMs();
     const restMs = Math.min(MAX_REST_MS, (endedMs - beganMs) * REST_AFTER_WRITING);
     this.#nextCommitMs = endedMs + Math.max(this.#parts.commitGapMs, restMs);
@@ -284,6 +293,7 @@ export class LocalAnnouncer implements Outbox {
   #tell(): void {
     const entries = this.#unflushed;
     this.#unflushed = [];
+    this.#unflushedSinceMs = undefined;
     this.#written.clear();
     for (const [appId, own] of Map.groupBy(entries, (entry) => entry.appId)) this.#committed(appId, own);
   }

@@ -112,6 +112,10 @@ export class FakeOutbox implements Outbox {
     return told.entries.at(-1)?.version ?? told.horizon;
   }
 
+  lagMs(): number {
+    return 0;
+  }
+
   horizon(appId: string): number {
     return this.#told(appId).horizon;
   }

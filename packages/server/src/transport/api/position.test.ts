@@ -118,6 +118,15 @@ describe("the position", () => {
     }
   });
 
+  test("is not told while somebody who came waits too long to be announced: a gate must not trust it", async () => {
+    const { world, ask } = positions();
+    const behind = (lagMs: number) => ask({}, but(world.outbox, { lagMs: () => lagMs }));
+    expect(await behind(1_000)).toMatchObject({ status: 200 });
+    const answer = await behind(1_001);
+    expect(answer).toMatchObject({ status: 503 });
+    expect(String(answer.message)).toContain("who came 1001 ms ago is not announced yet");
+  });
+
   test("is not told to a body that is none", async () => {
     const { ask } = positions();
     for (const body of ["{", "[]", '"x"', { endpoint: 7 }, { counters: { sent: "1" } }])

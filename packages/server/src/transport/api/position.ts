@@ -1,6 +1,6 @@
 import { ProtocolError, protocolError } from "@earshot/protocol/errors";
 import { type PositionAnswer, parsePositionQuestion } from "@earshot/protocol/occupancy";
-import { attempt } from "#core/answer";
+import { afterAll, attempt } from "#core/answer";
 import type { App } from "#core/app";
 import type { WebhookProgress } from "#core/ports";
 import { json } from "../answers.ts";
@@ -8,7 +8,13 @@ import { bodyJson } from "./body.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { unknownState } from "./unknown-state.ts";
 
-/** POST /apps/ID/occupancy/position: how far the truth is, and how far behind it the webhooks are. */
+/** Gates may be 2 s behind the truth; what they do not hear of here must be less. */
+const MAX_LAG_MS = 1_000;
+
+/**
+ * POST /apps/ID/occupancy/position: how far the truth is, and how far behind it the webhooks are. Where the truth cannot be
+ * announced now, a gate must not believe that it knows who listens.
+ */
 export const position: Endpoint = ({ outbox, webhookStatus, gates, clock }, { app, body }) => {
   const value = bodyJson(body);
   if (value instanceof ProtocolError) return value;
@@ -17,8 +23,10 @@ export const position: Endpoint = ({ outbox, webhookStatus, gates, clock }, { ap
   const { endpoint, gate, counters } = question;
   if (gate !== undefined && counters !== undefined) gates.report(app.id, gate, counters);
   return attempt(
-    () => outbox.position(app.id),
-    (newest) => {
+    () => afterAll([outbox.position(app.id), outbox.lagMs(app.id)]),
+    ([newest = 0, lagMs = 0]) => {
+      if (lagMs > MAX_LAG_MS)
+        return unknownState(`who came ${Math.round(lagMs)} ms ago is not announced yet`);
       const progress = progressOf(app, webhookStatus.progress(app.id), endpoint);
       if (progress instanceof ProtocolError) return progress;
       const told = toldOf(app);

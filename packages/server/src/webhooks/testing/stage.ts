@@ -263,6 +263,7 @@ function slow(outbox: FakeOutbox, alarm: ManualAlarm, ms: number): Outbox {
   return {
     append: (appId, event) => outbox.append(appId, event),
     position: (appId) => late(outbox.position(appId)),
+    lagMs: () => late(outbox.lagMs()),
     horizon: (appId) => late(outbox.horizon(appId)),
     read: (query) => late(outbox.read(query)),
     announced: (appId, channel, userId) => late(outbox.announced(appId, channel, userId)),

@@ -5,6 +5,7 @@ export function but(real: Outbox, over: Partial<Outbox>): Outbox {
   return {
     append: (appId, event) => real.append(appId, event),
     position: (appId) => real.position(appId),
+    lagMs: (appId) => real.lagMs(appId),
     horizon: (appId) => real.horizon(appId),
     read: (query) => real.read(query),
     announced: (appId, channel, userId) => real.announced(appId, channel, userId),
