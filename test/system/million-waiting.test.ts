@@ -7,6 +7,7 @@ import type { WebhookEndpoint } from "../../packages/server/src/core/app.ts";
 import type { Outbox, OutboxEntry, WebhookProgress } from "../../packages/server/src/core/ports.ts";
 import { FixedApps } from "../../packages/server/src/core/testing/fixed-apps.ts";
 import { settled } from "../../packages/server/src/core/testing/held-answers.ts";
+import { INSTANT_DISK } from "../../packages/server/src/core/testing/instant-disk.ts";
 import { ManualAlarm } from "../../packages/server/src/core/testing/manual-alarm.ts";
 import { ManualClock } from "../../packages/server/src/core/testing/manual-clock.ts";
 import { SeededChance } from "../../packages/server/src/core/testing/seeded-chance.ts";
@@ -82,7 +83,7 @@ class Machine {
   #tell: (appId: string, entries: readonly OutboxEntry[]) => void = () => undefined;
 
   constructor(folder: string) {
-    this.ledger = new Ledger(join(folder, "outbox.db"));
+    this.ledger = new Ledger(join(folder, "outbox.db"), INSTANT_DISK);
     this.store = new DeliveryStore({
       file: join(folder, "deliveries.db"),
       later: this.#alarm.later,

@@ -21,7 +21,7 @@ import { Taps } from "#core/taps";
 import { Users } from "#core/users";
 import { Watchlists } from "#core/watchlists";
 import type { Log } from "#observe/log";
-import { Checkpoints } from "#store/checkpoints";
+import { DiskThread } from "#store/disk-thread";
 import { Api } from "#transport/api/api";
 import { Authenticator } from "#transport/api/authenticate";
 import { CertificateProblem, readCertificate, watchCertificate } from "#transport/certificate";
@@ -86,11 +86,13 @@ export function startServer({
 
   const fallbackTopics = new FallbackTopics();
   const topics = new NativeTopics(fallbackTopics);
-  const checkpoints = new Checkpoints(clock, (problem) =>
-    log.error({ problem }, "a checkpoint failed: writing makes its own, and clients may feel it"),
-  );
+  const diskOf = (file: string) =>
+    new DiskThread(file, clock, (problem) =>
+      log.error({ file, problem }, "a checkpoint failed: writing makes its own, and clients may feel it"),
+    );
   const outboxFile = join(settings["data.dir"], "outbox.db");
-  const ledger = new Ledger(outboxFile, { checkpoint: checkpoints.of(outboxFile) });
+  const outboxDisk = diskOf(outboxFile);
+  const ledger = new Ledger(outboxFile, outboxDisk);
   const announcer = new LocalAnnouncer({
     ledger,
     clock,
@@ -155,9 +157,10 @@ export function startServer({
   };
 
   const deliveriesFile = join(settings["data.dir"], "deliveries.db");
+  const deliveriesDisk = diskOf(deliveriesFile);
   const deliveries = new DeliveryStore({
     file: deliveriesFile,
-    checkpoint: checkpoints.of(deliveriesFile),
+    disk: deliveriesDisk,
     later: systemAlarm,
     log,
   });
@@ -299,9 +302,10 @@ export function startServer({
       clearInterval(ticking);
       await Promise.all([listener.stop(), metricsListener?.stop()]);
       announcer.stop();
+      await Bun.sleep(CLOSE_LOOK_MS); // what it told last is on its way
       await webhooks.stop();
       sender.close();
-      await checkpoints.close();
+      await Promise.all([outboxDisk.close(), deliveriesDisk.close()]);
       deliveries.close();
       ledger.close();
     },

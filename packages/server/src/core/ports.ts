@@ -267,15 +267,23 @@ export interface AppStore {
   onChange(listener: (appId: string, app: App | undefined) => void): () => void;
 }
 
-/** Checkpoints of one SQLite file, made on another thread, because they wait for the disk. */
-export interface Checkpoint {
-  /** Pages of its log at which the connection that writes makes one itself, because none came in time. */
+/** The disk below one SQLite file in WAL mode, waited for without stopping the process. */
+export interface Disk {
+  /** Pages of its log at which the connection that writes makes a checkpoint itself, because none came in time. */
   readonly lastResortPages: number;
   /**
-   * To be called when something was written and before more is. Where it is time for one, it is made now. `done` is
+   * To be called when something was written and before more is. Where it is time for a checkpoint, it is made now. `done` is
    * called when writing may go on, at once where it is not time.
    */
-  make(done: () => void): void;
+  checkpoint(done: () => void): void;
+  /** Tells when all that was written before is durable, or why that is not known. */
+  flush(done: (problem: string | undefined) => void): void;
+  /**
+   * The same, and the process stops until then.
+   *
+   * @throws what the disk says
+   */
+  flushNow(): void;
 }
 
 export interface Clock {

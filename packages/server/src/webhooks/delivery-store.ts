@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import type { Checkpoint } from "#core/ports";
+import type { Disk } from "#core/ports";
 import type { Log } from "#observe/log";
 import { ATTEMPT_BOUNDS, type AttemptBounds, AttemptBuffer } from "./attempt-buffer.ts";
 import type { AttemptRow } from "./attempt-table.ts";
@@ -17,7 +17,7 @@ export interface DeliveryStoreParts {
   readonly later: (ms: number, act: () => void) => () => void;
   readonly log: Log;
   readonly bounds?: AttemptBounds;
-  readonly checkpoint?: Checkpoint;
+  readonly disk?: Pick<Disk, "lastResortPages" | "checkpoint">;
 }
 
 interface Work {
@@ -45,8 +45,7 @@ export class DeliveryStore {
   constructor(parts: DeliveryStoreParts) {
     this.#parts = parts;
     this.#db = openDeliveryFile(parts.file, 0); // patience would stop the whole server
-    if (parts.checkpoint !== undefined)
-      this.#db.run(`PRAGMA wal_autocheckpoint = ${parts.checkpoint.lastResortPages}`);
+    if (parts.disk !== undefined) this.#db.run(`PRAGMA wal_autocheckpoint = ${parts.disk.lastResortPages}`);
     this.#tables = new DeliveryTables(this.#db);
     this.#attempts = new AttemptBuffer(this.#tables.attempts.sums(), parts.bounds ?? ATTEMPT_BOUNDS);
   }
@@ -125,9 +124,9 @@ export class DeliveryStore {
     if (this.#isClosed || this.#cancelFlush !== undefined) return;
     this.#cancelFlush = this.#parts.later(FLUSH_GAP_MS, () => {
       this.flush();
-      const { checkpoint } = this.#parts;
-      if (checkpoint === undefined) this.#flushed();
-      else checkpoint.make(() => this.#flushed());
+      const { disk } = this.#parts;
+      if (disk === undefined) this.#flushed();
+      else disk.checkpoint(() => this.#flushed());
     });
   }
 

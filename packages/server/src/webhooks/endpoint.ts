@@ -39,6 +39,8 @@ export class Endpoint implements LaneHost {
   #work: Promise<void> = Promise.resolve();
   #isClosed = false;
   readonly #census: Census;
+  /** Lanes whose turn will come. */
+  readonly #toWake = new Set<Lane>();
   #hasKey = true;
   /** By lane, by the monotonic clock. */
   readonly #arrivedMs = new Map<number, number>();
@@ -119,8 +121,17 @@ export class Endpoint implements LaneHost {
       lane.offer(entry);
       woken.add(lane);
     }
-    for (const lane of woken) this.parts.inTurn(() => lane.wake());
+    for (const lane of woken) this.#wakeInTurn(lane);
     if (woken.size > 0) this.#census.relieve();
+  }
+
+  #wakeInTurn(lane: Lane): void {
+    if (lane.isBusy || this.#toWake.has(lane)) return;
+    this.#toWake.add(lane);
+    this.parts.inTurn(() => {
+      this.#toWake.delete(lane);
+      lane.wake();
+    });
   }
 
   arrived(lane: number): void {

@@ -78,6 +78,11 @@ export class Lane {
     return this.#state.state === "sending";
   }
 
+  /** It looks for itself what there is, when it has done what it is doing. */
+  get isBusy(): boolean {
+    return this.#state.state === "sending" || this.#state.state === "looking";
+  }
+
   /** Events that wait, those under way included. */
   get waiting(): number {
     return this.backlog.count + this.arrears.count;

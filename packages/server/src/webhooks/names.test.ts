@@ -40,6 +40,43 @@ test("a lookup that fails is not kept", async () => {
   expect(await names.addressesOf("a.test")).toEqual(["192.0.2.1"]);
 });
 
+test("while the name server does not answer the last answer does, for a minute", async () => {
+  let isSilent = false;
+  const { names, clock, asked } = namesOf(async () => {
+    if (isSilent) await new Promise(() => {});
+    return ["192.0.2.1"];
+  });
+  await names.addressesOf("a.test");
+  isSilent = true;
+  clock.nowMs = 5_000;
+  expect(await names.addressesOf("a.test")).toEqual(["192.0.2.1"]); // after some patience
+  clock.nowMs = 59_999;
+  expect(names.addressesOf("a.test")).toEqual(["192.0.2.1"]);
+  expect(asked).toEqual(["a.test", "a.test"]);
+  clock.nowMs = 60_000;
+  const waits = names.addressesOf("a.test");
+  expect(await Promise.race([waits, Promise.resolve("nothing yet")])).toBe("nothing yet");
+});
+
+test("a name that leads to a refused address now is refused at once", async () => {
+  const answers = [["192.0.2.1"], ["169.254.169.254"], ["169.254.169.254"]];
+  const { names, clock } = namesOf(async () => answers.shift() ?? []);
+  await names.addressesOf("a.test");
+  for (let i = 0; i < 2; i++) {
+    clock.nowMs += 5_000;
+    await expect((async () => await names.addressesOf("a.test"))()).rejects.toThrow("never go");
+  }
+});
+
+test("an address where nobody answered comes last, also when the name is looked up again", async () => {
+  const { names, clock } = namesOf(async () => ["192.0.2.1", "192.0.2.2"]);
+  await names.addressesOf("a.test");
+  names.avoid("a.test", "192.0.2.1");
+  expect(names.addressesOf("a.test")).toEqual(["192.0.2.2", "192.0.2.1"]);
+  clock.nowMs = 5_000;
+  expect(await names.addressesOf("a.test")).toEqual(["192.0.2.2", "192.0.2.1"]);
+});
+
 test("an address is never looked up", () => {
   const { names, asked } = namesOf(async () => []);
   expect(names.addressesOf("127.0.0.1")).toEqual(["127.0.0.1"]);

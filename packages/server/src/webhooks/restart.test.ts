@@ -89,9 +89,21 @@ describe("after a restart", () => {
     expect(await stage.take()).toEqual([[`cache_miss ${FIRST}`]]);
   });
 
-  test("a forgetting that fails is tried again", async () => {
+  test("where all apps are gone nothing is forgotten: it may be the wrong store", async () => {
     await play();
     stage.outbox.occupied(APP, FIRST);
+    await stage.stop();
+    stage.apps.remove(APP);
+    stage.apps.put({ ...draft(), id: "other" });
+    await stage.start();
+    await stage.pass(11_000, 1_000);
+    expect(stage.outbox.forgotten).toEqual([]);
+  });
+
+  test("a forgetting that fails is tried again", async () => {
+    await play();
+    stage.apps.put({ ...draft(), id: "other" });
+    for (const appId of [APP, "other"]) stage.outbox.occupied(appId, FIRST);
     await stage.stop();
     stage.apps.remove(APP);
     const forget = stage.outbox.forget.bind(stage.outbox);

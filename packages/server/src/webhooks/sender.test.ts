@@ -252,6 +252,16 @@ describe("a name", () => {
     });
   });
 
+  test("with several addresses uses another one the next time, where one lets the time go by", async () => {
+    const { port = 0 } = receiver(() => new Response());
+    const silent = Bun.listen({ hostname: "127.0.0.2", port, socket: { data: () => undefined } });
+    const resolve = async () => ["127.0.0.2", "127.0.0.1"];
+    const sender = senderOf({ resolve, timeoutMs: 100 });
+    expect(problemOf(await sender.send(post(`http://many.test:${port}/`)))).toContain("within 100 ms");
+    expect(await sender.send(post(`http://many.test:${port}/`))).toMatchObject({ status: 200 });
+    silent.stop(true);
+  });
+
   test("that is private is refused where targets must be public, before anything is sent", async () => {
     let requests = 0;
     const { port } = receiver(() => new Response(String(++requests)));

@@ -136,6 +136,7 @@ export class Sender {
     let outcome: Outcome = { ...failed(`${attempt.url.host} leads to no address`), end: "other" };
     for (const target of targets) {
       outcome = await this.#exchange(attempt, target, this.#connections.open(target));
+      if (attempt.deadline.problem !== undefined) this.#names.avoid(attempt.url.hostname, target.address);
       if (outcome.answered || outcome.end !== "refused") break;
     }
     return outcome;

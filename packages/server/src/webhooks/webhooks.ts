@@ -95,11 +95,15 @@ export class Webhooks implements WebhookStatus {
     return row;
   }
 
-  /** Apps that were deleted while no server ran. Never rejects. */
+  /**
+   * Apps that were deleted while no server ran. Where all that anything is known of are gone, it is rather the store that is
+   * another one, and forgetting could not be taken back. Never rejects.
+   */
   async #forgetDeleted(): Promise<void> {
     try {
-      for (const appId of await this.#parts.outbox.remembered())
-        if (this.#parts.apps.isGone(appId)) await this.#forget(appId);
+      const remembered = await this.#parts.outbox.remembered();
+      const gone = remembered.filter((appId) => this.#parts.apps.isGone(appId));
+      if (gone.length < remembered.length) for (const appId of gone) await this.#forget(appId);
     } catch (problem) {
       this.#failed(problem);
     }

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import type { OutboxEntry } from "#core/ports";
+import { INSTANT_DISK } from "#core/testing/instant-disk";
 import { ManualAlarm } from "#core/testing/manual-alarm";
 import { ManualClock } from "#core/testing/manual-clock";
 import { LocalAnnouncer } from "./announcer.ts";
-import type { Flush } from "./durable-log.ts";
 import { Ledger, LedgerProblem } from "./ledger.ts";
 import { LocalOccupancy } from "./occupancy.ts";
 
@@ -26,17 +26,17 @@ class Life {
   readonly troubles: unknown[] = [];
   recoveries = 0;
   /** Flushes that have not come back yet, while the disk is slow. */
-  readonly flushes: ((problem: Error | null) => void)[] = [];
+  readonly flushes: ((problem: string | undefined) => void)[] = [];
   isDiskSlow = false;
   #sockets = 0;
 
   constructor(folder: string, clock: ManualClock, vacatedDelayMs = DELAY_MS) {
     this.alarm = new ManualAlarm(clock);
-    const flush: Flush = (_fd, done) => {
+    const flush = (done: (problem: string | undefined) => void) => {
       if (this.isDiskSlow) this.flushes.push(done);
-      else done(null);
+      else done(undefined);
     };
-    this.ledger = new Ledger(join(folder, "outbox.db"), { flush });
+    this.ledger = new Ledger(join(folder, "outbox.db"), { ...INSTANT_DISK, flush });
     this.announcer = new LocalAnnouncer({
       ledger: this.ledger,
       clock,
@@ -425,7 +425,7 @@ describe("while the disk is waited for", () => {
     life.alarm.advance(10);
   });
 
-  const comesBack = (problem: Error | null = null) => life.flushes.shift()?.(problem);
+  const comesBack = (problem?: string) => life.flushes.shift()?.(problem);
 
   test("nobody is told what a power failure could take", () => {
     const seen = () => [
@@ -462,7 +462,7 @@ describe("while the disk is waited for", () => {
   });
 
   test("and fails, readiness says so, and it is tried again until it is known to be durable", () => {
-    comesBack(new Error("EIO: i/o error, fdatasync"));
+    comesBack("EIO: i/o error, fdatasync");
     expect(life.announcer.health.problem).toBe("EIO: i/o error, fdatasync");
     expect(life.troubles).toHaveLength(1);
     life.alarm.advance(500);
@@ -471,6 +471,29 @@ describe("while the disk is waited for", () => {
     expect(life.told()).toEqual(["channel_occupied news"]);
     expect(life.recoveries).toBe(1);
     expect(life.announcer.health.problem).toBeUndefined();
+  });
+
+  test("and it does not answer, readiness says so until it does", () => {
+    life.alarm.advance(1_900);
+    expect(life.announcer.health.problem).toBeUndefined();
+    life.alarm.advance(100);
+    expect(life.announcer.health.problem).toBe("the disk has not answered for 2000 ms");
+    life.join("meanwhile");
+    life.alarm.advance(60_000);
+    expect(life.troubles).toHaveLength(1);
+    comesBack();
+    expect(life.recoveries).toBe(1);
+    life.alarm.advance(0);
+    comesBack();
+    expect(life.told()).toEqual(["channel_occupied news", "channel_occupied meanwhile"]);
+  });
+
+  test("and fails, and the app is deleted, the others are not held up by it", async () => {
+    comesBack("EIO: i/o error, fdatasync");
+    await life.announcer.forget(APP);
+    life.alarm.advance(5_000);
+    expect(life.announcer.health.problem).toBeUndefined();
+    expect(life.announcer.lagMs()).toBe(0);
   });
 
   test("and the process is killed, the next one tells it", () => {
@@ -509,16 +532,16 @@ test("says for how long somebody who came has not been announced", () => {
   life.join("more");
   life.alarm.advance(400);
   expect(life.announcer.lagMs()).toBe(500);
-  life.flushes.shift()?.(null);
+  life.flushes.shift()?.(undefined);
   expect(life.announcer.lagMs()).toBe(400);
   life.alarm.advance(0);
-  life.flushes.shift()?.(null);
+  life.flushes.shift()?.(undefined);
   expect(life.announcer.lagMs()).toBe(0);
   life.leave("news");
   life.alarm.advance(DELAY_MS);
   expect(life.announcer.lagMs()).toBe(0);
   const other = new Database(join(folder, "outbox.db"));
-  life.flushes.shift()?.(null);
+  life.flushes.shift()?.(undefined);
   other.run("BEGIN IMMEDIATE");
   life.join("last");
   life.alarm.advance(2_000);
@@ -633,8 +656,8 @@ test("a file of a newer version, or that is none of ours, is told in one line", 
   const db = new Database(file);
   db.run("PRAGMA user_version = 99");
   db.close();
-  expect(() => new Ledger(file)).toThrow(LedgerProblem);
-  expect(() => new Ledger(join(folder, "missing", "outbox.db"))).toThrow("cannot be used");
+  expect(() => new Ledger(file, INSTANT_DISK)).toThrow(LedgerProblem);
+  expect(() => new Ledger(join(folder, "missing", "outbox.db"), INSTANT_DISK)).toThrow("cannot be used");
   const again = new Database(file);
   again.run("PRAGMA user_version = 1");
   again.close();

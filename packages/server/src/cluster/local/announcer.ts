@@ -8,6 +8,7 @@ const MAX_CHANGES_A_COMMIT = 2_000; // ours: about 20 ms; a restart may have 100
 const REST_AFTER_WRITING = 4; // ours: so that it takes at most a fifth of the process
 const MAX_REST_MS = 1_000;
 const RETRY_MS = 500;
+const SLOW_FLUSH_MS = 2_000; // ours: then the disk is in trouble, and readiness says so
 const KEPT_ENTRIES = 100_000;
 const KEPT_ENTRIES_MS = 600_000;
 const KEPT_GONE = 1_000_000; // ours: an endpoint that was away is told that a channel is vacant
@@ -245,11 +246,15 @@ export class LocalAnnouncer implements Outbox {
       return;
     }
     if (this.#unflushed.length === 0) {
+      this.#unflushedSinceMs = undefined;
       if (this.#problem !== undefined) this.#recover(); // what could not be written has become needless
       return;
     }
     this.#isFlushing = true;
+    const isSlow = () => this.#fail(`the disk has not answered for ${SLOW_FLUSH_MS} ms`);
+    const cancel = this.#parts.later(SLOW_FLUSH_MS, isSlow);
     this.#parts.ledger.flush((problem) => {
+      cancel();
       this.#isFlushing = false;
       if (this.#isClosed) return;
       if (problem !== undefined) this.#fail(problem);
@@ -259,8 +264,8 @@ export class LocalAnnouncer implements Outbox {
 
   #durable(): void {
     if (this.#problem !== undefined) this.#recover();
-    this.#tell();
     this.#wake();
+    this.#tell();
   }
 
   /**
@@ -295,7 +300,9 @@ export class LocalAnnouncer implements Outbox {
     this.#unflushed = [];
     this.#unflushedSinceMs = undefined;
     this.#written.clear();
-    for (const [appId, own] of Map.groupBy(entries, (entry) => entry.appId)) this.#committed(appId, own);
+    const byApp = Map.groupBy(entries, (entry) => entry.appId);
+    for (const [appId, own] of byApp) this.#remember(appId, own);
+    for (const [appId, own] of byApp) for (const listener of this.#listeners) listener(appId, own);
   }
 
   /** Who is gone became so for the outside only now: since when they are away is nobody's lag. */
@@ -310,7 +317,7 @@ export class LocalAnnouncer implements Outbox {
     return { appId, event: { name, channel, user_id: userId }, occurredMs, subscriptions };
   };
 
-  #committed(appId: string, entries: readonly OutboxEntry[]): void {
+  #remember(appId: string, entries: readonly OutboxEntry[]): void {
     const app = this.#app(appId);
     for (const entry of entries) {
       app.position = entry.version;
@@ -320,7 +327,6 @@ export class LocalAnnouncer implements Outbox {
       app.present.delete(key); // so that the order stays that of the versions
       if (announced.isPresent) app.present.set(key, announced);
     }
-    for (const listener of this.#listeners) listener(appId, entries);
   }
 
   #recover(): void {

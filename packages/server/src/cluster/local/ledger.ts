@@ -2,8 +2,7 @@ import { Database, type Statement } from "bun:sqlite";
 import { existsSync, writeFileSync } from "node:fs";
 import type { WebhookEvent } from "@earshot/protocol/webhook";
 import { laneOf } from "#core/lane";
-import type { Announced, Checkpoint, OutboxEntry, OutboxQuery } from "#core/ports";
-import { DurableLog, type Flush } from "./durable-log.ts";
+import type { Announced, Disk, OutboxEntry, OutboxQuery } from "#core/ports";
 
 /** A file that cannot be used. The message says which, why and what to do. */
 export class LedgerProblem extends Error {
@@ -75,27 +74,19 @@ interface EntryRow {
   event: string;
 }
 
-interface LedgerParts {
-  readonly flush?: Flush | undefined;
-  readonly checkpoint?: Checkpoint | undefined;
-}
-
 /** What was announced, under which version, and the entries that tell it: one SQLite file, one writer. */
 export class Ledger {
   readonly #db: Database;
-  readonly #log: DurableLog;
-  readonly #checkpoint: Checkpoint | undefined;
+  readonly #disk: Disk;
   readonly #versions = new Map<string, number>();
   readonly #insert: Statement<unknown, [string, number, number, number, number, string]>;
   readonly #announce: Statement<unknown, [string, string, string, number, number, number, number]>;
   readonly #count: Statement<unknown, [string, number]>;
 
   /** @throws LedgerProblem */
-  constructor(file: string, { flush, checkpoint }: LedgerParts = {}) {
-    this.#db = open(file);
-    this.#log = new DurableLog(file, flush);
-    this.#checkpoint = checkpoint;
-    if (checkpoint !== undefined) this.#db.run(`PRAGMA wal_autocheckpoint = ${checkpoint.lastResortPages}`);
+  constructor(file: string, disk: Disk) {
+    this.#db = open(file, disk);
+    this.#disk = disk;
     for (const { appId, version } of this.apps()) this.#versions.set(appId, version);
     this.#insert = this.#db.prepare("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)");
     this.#announce = this.#db.prepare(
@@ -306,19 +297,16 @@ export class Ledger {
   }
 
   /** Tells when all that was committed is durable, or why that is not known. Nothing is to be committed until then. */
-  flush(done: (problem: Error | undefined) => void): void {
-    const flush = () => this.#log.flush(done);
-    if (this.#checkpoint === undefined) flush();
-    else this.#checkpoint.make(flush);
+  flush(done: (problem: string | undefined) => void): void {
+    this.#disk.checkpoint(() => this.#disk.flush(done));
   }
 
   /** @throws what the disk says */
   flushNow(): void {
-    this.#log.flushNow();
+    this.#disk.flushNow();
   }
 
   close(): void {
-    this.#log.close();
     this.#db.close();
   }
 }
@@ -336,13 +324,14 @@ function announcedOf(row: AnnouncedRow): Announced {
 }
 
 /** `busy_timeout` stays 0: it would stop the whole process for as long as it waits. */
-function open(file: string): Database {
+function open(file: string, disk: Disk): Database {
   let db: Database | undefined;
   try {
     if (!existsSync(file)) writeFileSync(file, "", { mode: 0o600, flag: "a" }); // names and data of others' users
     db = new Database(file, { strict: true });
     db.run("PRAGMA journal_mode = WAL");
     db.run("PRAGMA synchronous = NORMAL"); // see flush
+    db.run(`PRAGMA wal_autocheckpoint = ${disk.lastResortPages}`);
     const { user_version: format = 0 } =
       db.query<{ user_version: number }, []>("PRAGMA user_version").get() ?? {};
     if (format > FORMAT)
@@ -350,6 +339,7 @@ function open(file: string): Database {
         `${file} was written by a newer Earshot (format ${format}, this one knows ${FORMAT}): start the newer one, or restore a backup.`,
       );
     if (format === 0) db.transaction(() => db?.run(TABLES)).immediate();
+    disk.flushNow(); // what a process that was killed had written
     return db;
   } catch (error) {
     db?.close();
