@@ -131,15 +131,21 @@ function reachableUrl(url: string): string {
   return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
 }
 
+/** A signal may arrive twice: from the terminal, and from who started the server and passes on what it got. */
+const SAME_SIGNAL_MS = 1_000;
+
 /** Resolves with the reason. A second signal ends the process at once. */
 function untilAskedToStop(log: Log): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   const stopWatching = watchLauncher(process.env, () => resolve("npm or npx, which started it, is gone"));
-  let isAsked = false;
+  let askedMs: number | undefined;
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => {
-      if (isAsked) process.exit(1);
-      isAsked = true;
+      if (askedMs !== undefined) {
+        if (performance.now() - askedMs > SAME_SIGNAL_MS) process.exit(1);
+        return;
+      }
+      askedMs = performance.now();
       stopWatching();
       log.debug({ signal }, "signal received");
       resolve(signal);
