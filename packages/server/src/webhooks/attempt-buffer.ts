@@ -21,7 +21,7 @@ export const ATTEMPT_BOUNDS: AttemptBounds = {
   kept: 10_000, // ours
   keptBytes: 256 * MB, // ours
   keptMs: 7 * 86_400_000, // ours: 7 days
-  forgottenAtOnce: 500, // ours: about a millisecond
+  forgottenAtOnce: 100, // ours: about a millisecond
 };
 
 interface Sum {

@@ -637,7 +637,7 @@ test("what is left of an app is remembered over a restart, forgotten in steps, a
   expect(life.announcer.horizon(APP)).toBe(position);
   life.join("news"); // an app of the same id is there again
   life.alarm.advance(10);
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 10; i++) {
     await Promise.resolve();
     life.alarm.advance(100);
   }

@@ -27,6 +27,7 @@ export interface LedgerApp {
 }
 
 const FORMAT = 1;
+const LOOKED_UP_AFTER = 60; // ours: times that something is to be trimmed, ten minutes or so
 
 const TABLES = `
   CREATE TABLE counters (app_id TEXT PRIMARY KEY, version INTEGER NOT NULL, trimmed INTEGER NOT NULL) WITHOUT ROWID;
@@ -79,6 +80,10 @@ export class Ledger {
   readonly #db: Database;
   readonly #disk: Disk;
   readonly #versions = new Map<string, number>();
+  /** Of apps whose entries were counted. */
+  readonly #entryCounts = new Map<string, number>();
+  /** Below which what is gone is more than is kept, by app; looked up rarely. */
+  readonly #goneBelow = new Map<string, { readonly version: number; uses: number }>();
   readonly #insert: Statement<unknown, [string, number, number, number, number, string]>;
   readonly #announce: Statement<unknown, [string, string, string, number, number, number, number]>;
   readonly #count: Statement<unknown, [string, number]>;
@@ -122,6 +127,7 @@ export class Ledger {
     });
     const entries = write.immediate();
     for (const [appId, version] of versions) this.#versions.set(appId, version);
+    for (const { appId } of entries) this.#counted(appId, 1);
     return entries;
   }
 
@@ -194,17 +200,13 @@ export class Ledger {
    * `limit` of them, oldest first. Returns the newest version that may be gone now, and whether more is to be deleted.
    */
   trim(appId: string, bounds: { delivered: number; beforeVersion: number; keep: number; limit: number }) {
-    const nthNewest = this.#db
-      .query<{ version: number }, [string, number]>(
-        "SELECT version FROM entries WHERE app_id = ? ORDER BY version DESC LIMIT 1 OFFSET ?",
-      )
-      .get(appId, bounds.keep);
-    const below = Math.min(bounds.delivered, Math.max(bounds.beforeVersion, nthNewest?.version ?? 0));
-    const doomed = this.#db
+    const oldest = this.#db
       .query<{ version: number }, [string, number, number]>(
         "SELECT version FROM entries WHERE app_id = ? AND version <= ? ORDER BY version LIMIT ?",
       )
-      .all(appId, below, bounds.limit);
+      .all(appId, bounds.delivered, bounds.limit);
+    const surplus = this.#entryCount(appId) - bounds.keep;
+    const doomed = oldest.filter(({ version }, index) => version <= bounds.beforeVersion || index < surplus);
     const last = doomed.at(-1)?.version;
     if (last === undefined) return { isDone: true };
     this.#db
@@ -213,17 +215,30 @@ export class Ledger {
         this.#trimmedTo(appId, last);
       })
       .immediate();
+    this.#counted(appId, -doomed.length);
     return { trimmed: last, isDone: doomed.length < bounds.limit };
+  }
+
+  /** Counted once, which takes some milliseconds; from then on it is known. */
+  #entryCount(appId: string): number {
+    const known = this.#entryCounts.get(appId);
+    if (known !== undefined) return known;
+    const query = this.#db.query<{ count: number }, [string]>(
+      "SELECT count(*) AS count FROM entries WHERE app_id = ?",
+    );
+    const count = query.get(appId)?.count ?? 0;
+    this.#entryCounts.set(appId, count);
+    return count;
+  }
+
+  #counted(appId: string, more: number): void {
+    const known = this.#entryCounts.get(appId);
+    if (known !== undefined) this.#entryCounts.set(appId, known + more);
   }
 
   /** Deletes what was announced gone: all but the newest `keep` from `beforeVersion` on, at most `limit` of them. */
   trimGone(appId: string, bounds: { beforeVersion: number; keep: number; limit: number }): boolean {
-    const nthNewest = this.#db
-      .query<{ version: number }, [string, number]>(
-        "SELECT version FROM announced WHERE app_id = ? AND is_present = 0 ORDER BY version DESC LIMIT 1 OFFSET ?",
-      )
-      .get(appId, bounds.keep);
-    const below = Math.max(bounds.beforeVersion, nthNewest?.version ?? 0);
+    const below = Math.max(bounds.beforeVersion, this.#surplusGone(appId, bounds.keep));
     const { changes } = this.#db
       .query(
         `DELETE FROM announced WHERE (app_id, channel, user_id) IN (SELECT app_id, channel, user_id FROM announced
@@ -231,6 +246,20 @@ export class Ledger {
       )
       .run(appId, below, bounds.limit);
     return changes < bounds.limit;
+  }
+
+  /** The version of the newest that is gone beyond the newest `keep`, as of some minutes ago: going through a million takes long. */
+  #surplusGone(appId: string, keep: number): number {
+    const known = this.#goneBelow.get(appId);
+    if (known !== undefined && ++known.uses < LOOKED_UP_AFTER) return known.version;
+    const nthNewest = this.#db
+      .query<{ version: number }, [string, number]>(
+        "SELECT version FROM announced WHERE app_id = ? AND is_present = 0 ORDER BY version DESC LIMIT 1 OFFSET ?",
+      )
+      .get(appId, keep);
+    const version = nthNewest?.version ?? 0;
+    this.#goneBelow.set(appId, { version, uses: 0 });
+    return version;
   }
 
   /** The apps of which there is more than the counter. */
@@ -270,6 +299,7 @@ export class Ledger {
         isDone = states.changes < limit && entries.changes < limit;
       })
       .immediate();
+    this.#entryCounts.delete(appId);
     return isDone;
   }
 
